@@ -45,7 +45,9 @@ def parse_alarm(body: object) -> Alarm:
     Raises:
         RemoteProtocolError: it is not an event alarm; the message names the field.
     """
-    event = _mapping(_mapping(_mapping(body, "body"), "body", "reason_data"), "reason_data", "event")
+    event = _mapping(
+        _mapping(_mapping(body, "body"), "body", "reason_data"), "reason_data", "event"
+    )
     generated = event.get("generated")
     return Alarm(
         alarm_name=str(_mapping(body, "body").get("alarm_name", "")),

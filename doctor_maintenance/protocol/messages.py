@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from doctor_maintenance.exceptions import LocalProtocolError, RemoteProtocolError
 from doctor_maintenance.protocol import times, traits
@@ -44,7 +44,8 @@ class ProjectNotification:
         allowed_actions: what the project may ask for in its reply.
         default_action: what is done with its instances without a reply; None: nothing, the host's
             maintenance is canceled.
-        actions_at: when the admin tool acts at the latest, seconds since the epoch; None where no action follows.
+        actions_at: when the admin tool acts at the latest, seconds since the epoch; None where no
+            action follows.
         reply_at: until when a reply is taken; None where no reply is expected.
         reply_url: where the reply goes; None where no reply is expected.
         metadata: what the operator wants the projects to know.
@@ -64,7 +65,10 @@ class ProjectNotification:
 
     def __post_init__(self) -> None:
         _require_texts(
-            self, session_id=self.session_id, project_id=self.project_id, instance_ids=self.instance_ids
+            self,
+            session_id=self.session_id,
+            project_id=self.project_id,
+            instance_ids=self.instance_ids,
         )
         if Action.LEAVE in self.allowed_actions and self.type is MaintenanceType.FULL:
             raise LocalProtocolError(
@@ -112,7 +116,9 @@ class ProjectNotification:
             type=kind,
             instance_ids=_text(payload, "instance_ids"),
             allowed_actions=tuple(read_word(Action, item, "allowed_actions") for item in allowed),
-            default_action=None if default is None else read_word(Action, default, "default_action"),
+            default_action=None
+            if default is None
+            else read_word(Action, default, "default_action"),
             actions_at=_read_time(payload, "actions_at"),
             reply_at=_read_time(payload, "reply_at"),
             reply_url=_optional_text(payload, "reply_url"),
@@ -178,6 +184,7 @@ class HostNotification:
 
 
 Notification = ProjectNotification | HostNotification
+_Message = TypeVar("_Message", ProjectNotification, HostNotification)
 
 
 def notification_from_wire(event_type: str, payload: Mapping[str, Any]) -> Notification:
@@ -216,7 +223,9 @@ class Reply:
         return {
             "session_id": self.session_id,
             "state": f"{self.verdict.value}_{self.state.value}",
-            "instance_actions": {key: action.value for key, action in self.instance_actions.items()},
+            "instance_actions": {
+                key: action.value for key, action in self.instance_actions.items()
+            },
         }
 
     @classmethod
@@ -246,7 +255,7 @@ class Reply:
         )
 
 
-def _build(cls: Any, **fields: Any) -> Any:
+def _build(cls: type[_Message], **fields: Any) -> _Message:
     try:
         return cls(**fields)
     except LocalProtocolError as error:

@@ -154,7 +154,8 @@ def _literal(text: str, field: str) -> object:
     """Read a Python literal of bounded length and depth; names, calls and operators are refused."""
     if is_cut(text):
         raise RemoteProtocolError(
-            f"{field}: cut at {TEXT_LIMIT} characters on its way through Aodh, so it cannot be read: {text!r:.60}…"
+            f"{field}: cut at {TEXT_LIMIT} characters on its way through Aodh, so it cannot be "
+            f"read: {text!r:.60}…"
         )
     if sum(text.count(bracket) for bracket in "[({") > _MAX_LITERAL_DEPTH:
         raise RemoteProtocolError(f"{field}: nested too deeply: {text!r:.60}")

@@ -1,0 +1,593 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One host of a session, from step 1 to step 12: a table of phases, and what each event does in it.
+
+Every path leads to one of three ends: the host is over, it was canceled and is as it was, or its
+maintenance failed and it is left in maintenance and named. What is not in the table is a late answer
+to something that no longer matters, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Any
+
+from doctor_maintenance.planning import commands as do
+from doctor_maintenance.planning import events as saw
+from doctor_maintenance.planning.announcement import Announcement
+from doctor_maintenance.planning.settings import SessionRequest, SessionRules
+from doctor_maintenance.planning.snapshot import SeenInstance
+from doctor_maintenance.protocol import (
+    Action,
+    HostNotification,
+    HostState,
+    MaintenanceType,
+    NotificationState,
+)
+
+
+class Phase(StrEnum):
+    """Where a host is on its way; each name says what is waited for."""
+
+    PENDING = "PENDING"
+    DISABLING = "DISABLING"
+    SURVEYING = "SURVEYING"
+    ANNOUNCING = "ANNOUNCING"
+    REPLYING = "REPLYING"
+    DRAINING = "DRAINING"
+    VERIFYING = "VERIFYING"
+    ENTERING = "ENTERING"
+    TELLING = "TELLING"
+    SETTLING = "SETTLING"
+    WORKING = "WORKING"
+    RESTORING = "RESTORING"
+    ENABLING = "ENABLING"
+    ENDING = "ENDING"
+    CLOSING = "CLOSING"
+    OVER = "OVER"
+    STOPPING = "STOPPING"
+    REVERTING = "REVERTING"
+    RETRACTING = "RETRACTING"
+    CANCELED = "CANCELED"
+    FAILED = "FAILED"
+
+
+HOST_STATES: dict[Phase, HostState] = {
+    Phase.PENDING: HostState.PENDING,
+    Phase.DISABLING: HostState.PLANNED_MAINTENANCE,
+    Phase.SURVEYING: HostState.PLANNED_MAINTENANCE,
+    Phase.ANNOUNCING: HostState.PLANNED_MAINTENANCE,
+    Phase.REPLYING: HostState.PLANNED_MAINTENANCE,
+    Phase.DRAINING: HostState.PLANNED_MAINTENANCE,
+    Phase.VERIFYING: HostState.PLANNED_MAINTENANCE,
+    Phase.ENTERING: HostState.PLANNED_MAINTENANCE,
+    Phase.TELLING: HostState.IN_MAINTENANCE,
+    Phase.SETTLING: HostState.IN_MAINTENANCE,
+    Phase.WORKING: HostState.IN_MAINTENANCE,
+    Phase.RESTORING: HostState.IN_MAINTENANCE,
+    Phase.ENABLING: HostState.IN_MAINTENANCE,
+    Phase.ENDING: HostState.IN_MAINTENANCE,
+    Phase.CLOSING: HostState.IN_MAINTENANCE,
+    Phase.OVER: HostState.MAINTENANCE_OVER,
+    Phase.STOPPING: HostState.PLANNED_MAINTENANCE,
+    Phase.REVERTING: HostState.PLANNED_MAINTENANCE,
+    Phase.RETRACTING: HostState.PLANNED_MAINTENANCE,
+    Phase.CANCELED: HostState.MAINTENANCE_CANCELED,
+    Phase.FAILED: HostState.MAINTENANCE_FAILED,
+}
+
+BEFORE_MAINTENANCE = frozenset(
+    {
+        Phase.DISABLING,
+        Phase.SURVEYING,
+        Phase.ANNOUNCING,
+        Phase.REPLYING,
+        Phase.DRAINING,
+        Phase.VERIFYING,
+    }
+)
+"""Phases in which a host can still go back as it was."""
+
+
+def work_steps(kind: MaintenanceType, rules: SessionRules) -> tuple[do.WorkStep, ...]:
+    """Return the parts of the maintenance itself, for a type."""
+    if kind is MaintenanceType.REBOOT:
+        return (do.WorkStep.COMMANDS, do.WorkStep.REBOOT, do.WorkStep.SERVICE)
+    steps = (do.WorkStep.COMMANDS, do.WorkStep.SERVICE)
+    return (*steps, do.WorkStep.TEST) if rules.test_host else steps
+
+
+class HostWork:
+    """The work on one host.
+
+    Args:
+        host: its name.
+        request: the session.
+        rules: the rules.
+        number: gives the next announcement number of a project.
+
+    Attributes:
+        phase: where it is.
+        announcements: what each project was told and answered, by project.
+        remaining: the instances known to be on the host, by ID.
+        reason: why it was canceled or failed; operators read it.
+        disabled_by_operator: True if somebody else had disabled nova-compute.
+        released: True if the operator put the host back although its maintenance had failed.
+    """
+
+    def __init__(
+        self, host: str, request: SessionRequest, rules: SessionRules, number: Callable[[str], int]
+    ) -> None:
+        self.host = host
+        self.phase = Phase.PENDING
+        self.announcements: dict[str, Announcement] = {}
+        self.remaining: dict[str, SeenInstance] = {}
+        self.reason = ""
+        self.disabled_by_operator = False
+        self.released = False
+        self._request = request
+        self._rules = rules
+        self._number = number
+        self._steps = work_steps(request.type, rules)
+        self._step = 0
+        self._round = 0
+        self._open: dict[str, do.Answered] = {}
+        self._attempts: dict[str, int] = {}
+        self._moving: set[str] = set()
+        self._unmoved: dict[str, str] = {}
+        self._drained_by = math.inf
+        self._owners_by = math.inf
+        self._in_maintenance = False
+        self._disabled = False
+
+    @property
+    def state(self) -> HostState:
+        """The host's state as sessions show it."""
+        return HOST_STATES[self.phase]
+
+    @property
+    def outstanding(self) -> tuple[do.Answered, ...]:
+        """Commands that were given and not yet answered, in order."""
+        return tuple(self._open.values())
+
+    def begin(self, now: float) -> list[do.Command]:
+        """Start with the host: step 1."""
+        self.phase = Phase.DISABLING
+        return [
+            self._give(do.DisableCompute(self._key("disable"), self.host, self._disable_reason()))
+        ]
+
+    def handle(self, event: saw.Event, now: float) -> list[do.Command]:
+        """Take an event that is about this host and return what it leads to."""
+        key = getattr(event, "key", None)
+        command = self._open.pop(key, None) if key is not None else None
+        if key is not None and command is None:
+            return []
+        if isinstance(event, saw.CommandFailed) and command is not None:
+            return self._failed(command, event, now)
+        handler = _TABLE.get((self.phase, type(event)))
+        return [] if handler is None else handler(self, event, now)
+
+    def cancel(self, reason: str, now: float) -> list[do.Command]:
+        """Give the host up, if it is not in maintenance yet: it goes back as it was."""
+        if self.phase is Phase.PENDING:
+            self.reason = reason
+            self.phase = Phase.CANCELED
+            return []
+        if self.phase not in BEFORE_MAINTENANCE:
+            return []
+        self.reason = reason
+        before, self.phase = self.phase, Phase.STOPPING
+        timers: list[do.Command] = [do.CancelTimer(name) for name in self._timers(before)]
+        return timers + self._stopped(now)
+
+    def resume(self, now: float) -> list[do.Command]:
+        """Go on with the step that failed, after the operator mended the host."""
+        if self.phase is not Phase.FAILED:
+            return []
+        self.reason = ""
+        self._round += 1
+        return self._work(now) if self._in_maintenance else self._enable(now)
+
+    def release(self, now: float) -> list[do.Command]:
+        """Put a failed host back to production as it is."""
+        if self.phase is not Phase.FAILED:
+            return []
+        self._round += 1
+        self.released = self._in_maintenance
+        return self._enable(now)
+
+    # Steps 1 to 3: disable, look, tell.
+
+    def _disabled_now(self, event: saw.ComputeDisabled, now: float) -> list[do.Command]:
+        self.disabled_by_operator = event.by_operator
+        self._disabled = not event.by_operator
+        self.phase = Phase.SURVEYING
+        return [self._give(do.Survey(self._key("survey"), self.host))]
+
+    def _surveyed(self, event: saw.HostSurveyed, now: float) -> list[do.Command]:
+        self._remember(event.instances)
+        owners: dict[str, list[str]] = {}
+        for instance in self.remaining.values():
+            owners.setdefault(instance.project_id, []).append(instance.instance_id)
+        reply_at = float(math.ceil(now + self._rules.reply_wait_s))
+        out: list[do.Command] = []
+        for project_id in sorted(owners):
+            announcement = Announcement(
+                project_id=project_id,
+                number=self._number(project_id),
+                instance_ids=tuple(sorted(owners[project_id])),
+                reply_at=reply_at,
+                default_action=self._default(project_id),
+                subscribed=project_id in event.subscribed,
+            )
+            self.announcements[project_id] = announcement
+            out.append(self._tell("planned", announcement, NotificationState.PLANNED_MAINTENANCE))
+        self.phase = Phase.ANNOUNCING
+        return out or self._announced(event, now)
+
+    def _announced(self, event: saw.Event, now: float) -> list[do.Command]:
+        if self._open:
+            return []
+        self.phase = Phase.REPLYING
+        waiting = [item.reply_at for item in self.announcements.values() if item.waiting]
+        if not waiting:
+            return self._replied(event, now)
+        return [do.SetTimer(self._timer("reply"), max(waiting))]
+
+    def _early_reply(self, event: saw.ReplyReceived, now: float) -> list[do.Command]:
+        self.announcements[event.project_id].reply = event.reply
+        return []
+
+    # Steps 5 and 6: replies, and what they ask for.
+
+    def _reply(self, event: saw.ReplyReceived, now: float) -> list[do.Command]:
+        self.announcements[event.project_id].reply = event.reply
+        return self._replied(event, now)
+
+    def _reply_deadline(self, event: saw.TimerFired, now: float) -> list[do.Command]:
+        if event.name != self._timer("reply"):
+            return []
+        for announcement in self.announcements.values():
+            announcement.expired = announcement.expired or announcement.waiting
+        return self._replied(event, now)
+
+    def _replied(self, event: saw.Event, now: float) -> list[do.Command]:
+        for project_id, announcement in self.announcements.items():
+            if announcement.refused:
+                return self.cancel(self._refusal(project_id, announcement), now)
+        if any(announcement.waiting for announcement in self.announcements.values()):
+            return []
+        self.phase = Phase.DRAINING
+        out: list[do.Command] = [do.CancelTimer(self._timer("reply"))]
+        wanted = {
+            instance_id: announcement.action(instance_id)
+            for announcement in self.announcements.values()
+            for instance_id in announcement.instance_ids
+        }
+        self._drained_by = now + self._rules.drain_timeout_s
+        out.extend(
+            self._move(instance_id, action)
+            for instance_id, action in sorted(wanted.items())
+            if action in (Action.MIGRATE, Action.LIVE_MIGRATE)
+        )
+        if out[1:]:
+            out.append(do.SetTimer(self._timer("drain"), self._drained_by))
+        self._owners_by = now + self._rules.own_action_wait_s
+        return out + self._drained(event, now)
+
+    def _moved(self, event: saw.InstanceMoved | saw.InstanceGone, now: float) -> list[do.Command]:
+        self._moving.discard(event.instance_id)
+        self.remaining.pop(event.instance_id, None)
+        return self._drained(event, now)
+
+    def _drain_timer(self, event: saw.TimerFired, now: float) -> list[do.Command]:
+        if event.name == self._timer("drain"):
+            waiting = ", ".join(sorted(self._moving))
+            return self.cancel(
+                f"not every instance could be moved within {self._rules.drain_timeout_s:g} s: {waiting} "
+                f"{next(iter(self._unmoved.values()), '')}".strip(),
+                now,
+            )
+        prefix = self._timer("retry") + "/"
+        if event.name.startswith(prefix):
+            instance_id = event.name[len(prefix) :]
+            return [self._move(instance_id, self._wanted(instance_id))]
+        return []
+
+    def _drained(self, event: saw.Event, now: float) -> list[do.Command]:
+        if self._moving:
+            return []
+        self.phase = Phase.VERIFYING
+        return [
+            do.CancelTimer(self._timer("drain")),
+            self._give(do.Survey(self._key("verify"), self.host)),
+        ]
+
+    def _verified(self, event: saw.HostSurveyed, now: float) -> list[do.Command]:
+        self._remember(event.instances)
+        by_owner = [item for item in self.remaining if self._wanted(item) is Action.OWN_ACTION]
+        if by_owner and now < self._owners_by:
+            return [do.SetTimer(self._timer("look"), now + self._rules.poll_s)]
+        stuck = [item for item in self.remaining if self._wanted(item) is not Action.LEAVE]
+        if stuck:
+            return self.cancel(f"not every instance left the host: {', '.join(sorted(stuck))}", now)
+        self.phase = Phase.ENTERING
+        return [self._tell_host("in", NotificationState.IN_MAINTENANCE)]
+
+    def _look_again(self, event: saw.TimerFired, now: float) -> list[do.Command]:
+        if event.name != self._timer("look"):
+            return []
+        self._round += 1
+        return [self._give(do.Survey(self._key("verify"), self.host))]
+
+    # Steps 7 to 9, and the maintenance itself.
+
+    def _entered(self, event: saw.Done, now: float) -> list[do.Command]:
+        self.phase = Phase.TELLING
+        self._in_maintenance = True
+        out: list[do.Command] = [
+            self._tell("in", announcement, NotificationState.IN_MAINTENANCE)
+            for announcement in self._affected()
+        ]
+        return out or self._told(event, now)
+
+    def _told(self, event: saw.Event, now: float) -> list[do.Command]:
+        if self._open:
+            return []
+        self.phase = Phase.SETTLING
+        return [do.SetTimer(self._timer("settle"), now + self._rules.settle_s)]
+
+    def _settled(self, event: saw.TimerFired, now: float) -> list[do.Command]:
+        return self._work(now) if event.name == self._timer("settle") else []
+
+    def _worked(self, event: saw.Done, now: float) -> list[do.Command]:
+        self._step += 1
+        return self._work(now)
+
+    def _work(self, now: float) -> list[do.Command]:
+        if self._step < len(self._steps):
+            self.phase = Phase.WORKING
+            step = self._steps[self._step]
+            return [self._give(do.Maintain(self._key(f"work-{step.value}"), self.host, step))]
+        if not self.remaining:
+            return self._enable(now)
+        self.phase = Phase.RESTORING
+        left = tuple(sorted(self.remaining))
+        return [self._give(do.RestoreInstances(self._key("restore"), self.host, left))]
+
+    def _restored(self, event: saw.Done, now: float) -> list[do.Command]:
+        return self._enable(now)
+
+    # Steps 10 to 13.
+
+    def _enable(self, now: float) -> list[do.Command]:
+        self.phase = Phase.ENABLING
+        if not self._disabled:
+            return self._enabled(saw.Done(""), now)
+        return [self._give(do.EnableCompute(self._key("enable"), self.host))]
+
+    def _enabled(self, event: saw.Done, now: float) -> list[do.Command]:
+        self._disabled = False
+        if not self._in_maintenance:
+            self.phase = Phase.CANCELED
+            return []
+        self.phase = Phase.ENDING
+        return [self._tell_host("over", NotificationState.MAINTENANCE_OVER)]
+
+    def _ended(self, event: saw.Event, now: float) -> list[do.Command]:
+        self.phase = Phase.CLOSING
+        out: list[do.Command] = [
+            self._tell("over", announcement, NotificationState.MAINTENANCE_OVER)
+            for announcement in self._affected()
+        ]
+        return out or self._closed(event, now)
+
+    def _closed(self, event: saw.Event, now: float) -> list[do.Command]:
+        if not self._open:
+            self.phase = Phase.OVER
+        return []
+
+    # Canceled: what is under way ends, nova-compute is enabled, everybody who was told is told.
+
+    def _stopped(self, now: float) -> list[do.Command]:
+        if self._open:
+            return []
+        self.phase = Phase.REVERTING
+        if not self._disabled:
+            return self._reverted(saw.Done(""), now)
+        return [self._give(do.EnableCompute(self._key("revert"), self.host))]
+
+    def _stopped_one(self, event: saw.Event, now: float) -> list[do.Command]:
+        if isinstance(event, saw.ComputeDisabled):
+            self.disabled_by_operator = event.by_operator
+            self._disabled = not event.by_operator
+        if isinstance(event, saw.InstanceMoved | saw.InstanceGone):
+            self.remaining.pop(event.instance_id, None)
+        return self._stopped(now)
+
+    def _reverted(self, event: saw.Event, now: float) -> list[do.Command]:
+        self._disabled = self._disabled and isinstance(event, saw.CommandFailed)
+        self.phase = Phase.RETRACTING
+        out: list[do.Command] = [
+            self._tell("canceled", announcement, NotificationState.MAINTENANCE_CANCELED)
+            for announcement in self.announcements.values()
+        ]
+        return out or self._retracted(event, now)
+
+    def _retracted(self, event: saw.Event, now: float) -> list[do.Command]:
+        if not self._open:
+            self.phase = Phase.FAILED if self._disabled else Phase.CANCELED
+        return []
+
+    # What cannot be done.
+
+    def _failed(
+        self, command: do.Answered, event: saw.CommandFailed, now: float
+    ) -> list[do.Command]:
+        if self.phase is Phase.STOPPING:
+            return self._stopped(now)
+        if isinstance(command, do.MoveInstance):
+            return self._move_failed(command, event, now)
+        if isinstance(command, do.EnableCompute | do.NotifyHost | do.NotifyProject | do.Survey):
+            again = self._again(command, event)
+            if again:
+                return again
+        if self.phase in BEFORE_MAINTENANCE or self.phase is Phase.ENTERING:
+            if self.phase is Phase.ENTERING:
+                self.phase = Phase.VERIFYING
+            return self.cancel(event.reason, now)
+        after = {
+            Phase.TELLING: self._told,
+            Phase.ENDING: self._ended,
+            Phase.CLOSING: self._closed,
+            Phase.REVERTING: self._reverted,
+            Phase.RETRACTING: self._retracted,
+        }.get(self.phase)
+        if after is not None:
+            self.reason = self.reason or event.reason
+            return after(event, now)
+        self.reason = event.reason
+        self.phase = Phase.FAILED
+        return []
+
+    def _again(self, command: do.Answered, event: saw.CommandFailed) -> list[do.Command]:
+        base = command.key.partition("#")[0]
+        attempt = self._attempts[base] = self._attempts.get(base, 0) + 1
+        if event.permanent or attempt >= self._rules.work_attempts:
+            return []
+        return [self._give(_with_key(command, f"{base}#{attempt}"))]
+
+    def _move_failed(
+        self, command: do.MoveInstance, event: saw.CommandFailed, now: float
+    ) -> list[do.Command]:
+        instance_id = command.instance_id
+        self._unmoved[instance_id] = event.reason
+        attempts = self._attempts.get(f"move/{instance_id}", 0)
+        next_try = now + self._rules.move_retry_s
+        if event.permanent or attempts >= self._rules.move_attempts or next_try >= self._drained_by:
+            self._moving.discard(instance_id)
+            return self.cancel(f"instance {instance_id} could not be moved: {event.reason}", now)
+        return [do.SetTimer(f"{self._timer('retry')}/{instance_id}", next_try)]
+
+    # Small things.
+
+    def _key(self, what: str) -> str:
+        return f"{self._request.session_id}/{self.host}/{what}" + (
+            f"@{self._round}" if self._round else ""
+        )
+
+    def _timer(self, what: str) -> str:
+        return f"{self.host}/{what}"
+
+    def _timers(self, phase: Phase) -> Iterable[str]:
+        if phase is Phase.REPLYING:
+            yield self._timer("reply")
+        if phase is Phase.DRAINING:
+            yield self._timer("drain")
+            yield from (f"{self._timer('retry')}/{item}" for item in sorted(self._moving))
+        if phase is Phase.VERIFYING:
+            yield self._timer("look")
+
+    def _give(self, command: Any) -> Any:
+        self._open[command.key] = command
+        return command
+
+    def _disable_reason(self) -> str:
+        return f"maintenance session {self._request.session_id}"
+
+    def _remember(self, instances: tuple[SeenInstance, ...]) -> None:
+        part = self._request.affected.get(self.host)
+        self.remaining = {
+            instance.instance_id: instance
+            for instance in instances
+            if part is None or instance.instance_id in part
+        }
+
+    def _default(self, project_id: str) -> Action | None:
+        return None if project_id in self._rules.only_if_agreed else self._rules.default_action
+
+    def _wanted(self, instance_id: str) -> Action:
+        instance = self.remaining.get(instance_id)
+        owner = None if instance is None else self.announcements.get(instance.project_id)
+        return Action.OWN_ACTION if owner is None else owner.action(instance_id)
+
+    def _move(self, instance_id: str, action: Action) -> do.MoveInstance:
+        self._moving.add(instance_id)
+        name = f"move/{instance_id}"
+        attempt = self._attempts[name] = self._attempts.get(name, 0) + 1
+        owner = self.remaining[instance_id].project_id
+        key = self._key(f"{name}#{attempt}")
+        command: do.MoveInstance = self._give(
+            do.MoveInstance(key, self.host, instance_id, owner, action)
+        )
+        return command
+
+    def _affected(self) -> list[Announcement]:
+        owners = {instance.project_id for instance in self.remaining.values()}
+        return [item for project_id, item in self.announcements.items() if project_id in owners]
+
+    def _refusal(self, project_id: str, announcement: Announcement) -> str:
+        if announcement.reply is not None:
+            return f"project {project_id} refused"
+        if announcement.subscribed:
+            return f"project {project_id} did not reply, and nothing is done without its agreement"
+        return f"project {project_id} has no alarm, and nothing is done without its agreement"
+
+    def _tell(
+        self, what: str, announcement: Announcement, state: NotificationState
+    ) -> do.NotifyProject:
+        announcement.state = state
+        notification = announcement.notification(self._request, self._rules, state)
+        command: do.NotifyProject = self._give(
+            do.NotifyProject(self._key(f"{what}/{announcement.project_id}"), notification)
+        )
+        return command
+
+    def _tell_host(self, what: str, state: NotificationState) -> do.NotifyHost:
+        notification = HostNotification(
+            session_id=self._request.session_id,
+            project_id=self._rules.admin_project_id,
+            host=self.host,
+            state=state,
+        )
+        command: do.NotifyHost = self._give(do.NotifyHost(self._key(f"host-{what}"), notification))
+        return command
+
+
+def _with_key(command: Any, key: str) -> Any:
+    fields = {name: getattr(command, name) for name in command.__slots__}
+    return type(command)(**{**fields, "key": key})
+
+
+_Handler = Callable[[HostWork, Any, float], list[do.Command]]
+
+_TABLE: dict[tuple[Phase, type], _Handler] = {
+    (Phase.DISABLING, saw.ComputeDisabled): HostWork._disabled_now,
+    (Phase.SURVEYING, saw.HostSurveyed): HostWork._surveyed,
+    (Phase.ANNOUNCING, saw.Done): HostWork._announced,
+    (Phase.ANNOUNCING, saw.ReplyReceived): HostWork._early_reply,
+    (Phase.REPLYING, saw.ReplyReceived): HostWork._reply,
+    (Phase.REPLYING, saw.TimerFired): HostWork._reply_deadline,
+    (Phase.DRAINING, saw.InstanceMoved): HostWork._moved,
+    (Phase.DRAINING, saw.InstanceGone): HostWork._moved,
+    (Phase.DRAINING, saw.TimerFired): HostWork._drain_timer,
+    (Phase.VERIFYING, saw.HostSurveyed): HostWork._verified,
+    (Phase.VERIFYING, saw.TimerFired): HostWork._look_again,
+    (Phase.ENTERING, saw.Done): HostWork._entered,
+    (Phase.TELLING, saw.Done): HostWork._told,
+    (Phase.SETTLING, saw.TimerFired): HostWork._settled,
+    (Phase.WORKING, saw.Done): HostWork._worked,
+    (Phase.RESTORING, saw.Done): HostWork._restored,
+    (Phase.ENABLING, saw.Done): HostWork._enabled,
+    (Phase.ENDING, saw.Done): HostWork._ended,
+    (Phase.CLOSING, saw.Done): HostWork._closed,
+    (Phase.STOPPING, saw.Done): HostWork._stopped_one,
+    (Phase.STOPPING, saw.ComputeDisabled): HostWork._stopped_one,
+    (Phase.STOPPING, saw.HostSurveyed): HostWork._stopped_one,
+    (Phase.STOPPING, saw.InstanceMoved): HostWork._stopped_one,
+    (Phase.STOPPING, saw.InstanceGone): HostWork._stopped_one,
+    (Phase.REVERTING, saw.Done): HostWork._reverted,
+    (Phase.RETRACTING, saw.Done): HostWork._retracted,
+}
