@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 from doctor_maintenance.exceptions import LocalProtocolError, RemoteProtocolError
@@ -26,8 +25,6 @@ from doctor_maintenance.protocol.words import (
 
 MAX_INSTANCE_ACTIONS = 10_000
 """The most instances that a reply may name."""
-
-_NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ class ProjectNotification:
     actions_at: float | None = None
     reply_at: float | None = None
     reply_url: str | None = None
-    metadata: Mapping[str, str] = field(default=_NO_METADATA)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require_texts(
