@@ -2,15 +2,15 @@
 """Work of many steps, written top to bottom, that never blocks.
 
 Deploying an application, or switching one over, is a story: ask, wait, look again, go on. As
-callbacks it falls into pieces that nobody can read; as a thread that sleeps it can neither be replayed
-nor be hurried. Here it is a generator that runs on a clock and yields what it waits for: time
-(:func:`wait`), blocking work (:func:`blocking`), other flows (:func:`parallel`) or a callback
+callbacks it falls into pieces that nobody can read; as a thread that sleeps it can neither be
+replayed nor be hurried. Here it is a generator that runs on a clock and yields what it waits for:
+time (:func:`wait`), blocking work (:func:`blocking`), other flows (:func:`parallel`) or a callback
 (:func:`callback`). asyncio was refused: its loop is a second clock, and openstacksdk blocks.
 
     def move(cloud, clock) -> Flow[str]:
         server = yield from blocking(lambda: cloud.start_moving())
         host = yield from poll(
-            clock, lambda: cloud.host_of(server), until=bool, every_s=0.1, within_s=30.0, what="a move"
+            clock, lambda: cloud.host(server), until=bool, every_s=0.1, within_s=30.0, what="a move"
         )
         return host
 
@@ -164,10 +164,11 @@ class Task(Generic[T]):
         return self.outcome is None
 
     def cancel(self) -> None:
-        """End the flow where it stands; its ``finally`` blocks run, and its outcome is ``FlowCancelled``.
+        """End the flow where it stands: ``finally`` blocks run, the outcome is ``FlowCancelled``.
 
-        A ``finally`` block cannot wait for anything; clean-up that must, is a flow of its own. Blocking work that has begun goes on, but nobody is told of its outcome. Call it on the clock;
-        cancelling what is over is no error.
+        A ``finally`` block cannot wait for anything; clean-up that must is a flow of its own.
+        Blocking work that has begun goes on, but nobody is told of its outcome. Call it on the
+        clock; cancelling what is over is no error.
         """
         if self.outcome is None:
             self._turn += 1
@@ -176,12 +177,10 @@ class Task(Generic[T]):
             self._end(Outcome(error=FlowCancelled("the flow was cancelled before its end")))
 
     def _advance(self, turn: int, outcome: Outcome[Any]) -> None:
-        if turn != self._turn or self.outcome is not None:
+        if turn != self._turn or not self.running:
             return
         self._turn += 1
         step = attempt(partial(_send, self._flow, outcome))
-        if self.outcome is not None:
-            return
         if isinstance(step.error, StopIteration):
             self._end(Outcome(value=step.error.value))
         elif step.error is not None:
