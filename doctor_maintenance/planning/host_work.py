@@ -9,93 +9,22 @@ to something that no longer matters, and changes nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from enum import StrEnum
+from collections.abc import Callable
 from typing import Any
 
 from doctor_maintenance.planning import commands as do
 from doctor_maintenance.planning import events as saw
 from doctor_maintenance.planning.announcement import Announcement
+from doctor_maintenance.planning.drain import Drain
+from doctor_maintenance.planning.phases import BEFORE_MAINTENANCE, HOST_STATES, Phase, work_steps
 from doctor_maintenance.planning.settings import SessionRequest, SessionRules
 from doctor_maintenance.planning.snapshot import SeenInstance
 from doctor_maintenance.protocol import (
     Action,
     HostNotification,
     HostState,
-    MaintenanceType,
     NotificationState,
 )
-
-
-class Phase(StrEnum):
-    """Where a host is on its way; each name says what is waited for."""
-
-    PENDING = "PENDING"
-    DISABLING = "DISABLING"
-    SURVEYING = "SURVEYING"
-    ANNOUNCING = "ANNOUNCING"
-    REPLYING = "REPLYING"
-    DRAINING = "DRAINING"
-    VERIFYING = "VERIFYING"
-    ENTERING = "ENTERING"
-    TELLING = "TELLING"
-    SETTLING = "SETTLING"
-    WORKING = "WORKING"
-    RESTORING = "RESTORING"
-    ENABLING = "ENABLING"
-    ENDING = "ENDING"
-    CLOSING = "CLOSING"
-    OVER = "OVER"
-    STOPPING = "STOPPING"
-    REVERTING = "REVERTING"
-    RETRACTING = "RETRACTING"
-    CANCELED = "CANCELED"
-    FAILED = "FAILED"
-
-
-HOST_STATES: dict[Phase, HostState] = {
-    Phase.PENDING: HostState.PENDING,
-    Phase.DISABLING: HostState.PLANNED_MAINTENANCE,
-    Phase.SURVEYING: HostState.PLANNED_MAINTENANCE,
-    Phase.ANNOUNCING: HostState.PLANNED_MAINTENANCE,
-    Phase.REPLYING: HostState.PLANNED_MAINTENANCE,
-    Phase.DRAINING: HostState.PLANNED_MAINTENANCE,
-    Phase.VERIFYING: HostState.PLANNED_MAINTENANCE,
-    Phase.ENTERING: HostState.PLANNED_MAINTENANCE,
-    Phase.TELLING: HostState.IN_MAINTENANCE,
-    Phase.SETTLING: HostState.IN_MAINTENANCE,
-    Phase.WORKING: HostState.IN_MAINTENANCE,
-    Phase.RESTORING: HostState.IN_MAINTENANCE,
-    Phase.ENABLING: HostState.IN_MAINTENANCE,
-    Phase.ENDING: HostState.IN_MAINTENANCE,
-    Phase.CLOSING: HostState.IN_MAINTENANCE,
-    Phase.OVER: HostState.MAINTENANCE_OVER,
-    Phase.STOPPING: HostState.PLANNED_MAINTENANCE,
-    Phase.REVERTING: HostState.PLANNED_MAINTENANCE,
-    Phase.RETRACTING: HostState.PLANNED_MAINTENANCE,
-    Phase.CANCELED: HostState.MAINTENANCE_CANCELED,
-    Phase.FAILED: HostState.MAINTENANCE_FAILED,
-}
-
-BEFORE_MAINTENANCE = frozenset(
-    {
-        Phase.DISABLING,
-        Phase.SURVEYING,
-        Phase.ANNOUNCING,
-        Phase.REPLYING,
-        Phase.DRAINING,
-        Phase.VERIFYING,
-    }
-)
-"""Phases in which a host can still go back as it was."""
-
-
-def work_steps(kind: MaintenanceType, rules: SessionRules) -> tuple[do.WorkStep, ...]:
-    """Return the parts of the maintenance itself, for a type."""
-    if kind is MaintenanceType.REBOOT:
-        return (do.WorkStep.COMMANDS, do.WorkStep.REBOOT, do.WorkStep.SERVICE)
-    steps = (do.WorkStep.COMMANDS, do.WorkStep.SERVICE)
-    return (*steps, do.WorkStep.TEST) if rules.test_host else steps
 
 
 class HostWork:
@@ -134,9 +63,7 @@ class HostWork:
         self._round = 0
         self._open: dict[str, do.Answered] = {}
         self._attempts: dict[str, int] = {}
-        self._moving: set[str] = set()
-        self._unmoved: dict[str, str] = {}
-        self._drained_by = math.inf
+        self._drain = Drain(host, rules, self._give_move)
         self._owners_by = math.inf
         self._in_maintenance = False
         self._disabled = False
@@ -178,9 +105,8 @@ class HostWork:
         if self.phase not in BEFORE_MAINTENANCE:
             return []
         self.reason = reason
-        before, self.phase = self.phase, Phase.STOPPING
-        timers: list[do.Command] = [do.CancelTimer(name) for name in self._timers(before)]
-        return timers + self._stopped(now)
+        self.phase = Phase.STOPPING
+        return self._timers() + self._stopped(now)
 
     def resume(self, now: float) -> list[do.Command]:
         """Go on with the step that failed, after the operator mended the host."""
@@ -260,50 +186,30 @@ class HostWork:
         if any(announcement.waiting for announcement in self.announcements.values()):
             return []
         self.phase = Phase.DRAINING
-        out: list[do.Command] = [do.CancelTimer(self._timer("reply"))]
+        self._owners_by = now + self._rules.own_action_wait_s
         wanted = {
             instance_id: announcement.action(instance_id)
             for announcement in self.announcements.values()
             for instance_id in announcement.instance_ids
         }
-        self._drained_by = now + self._rules.drain_timeout_s
-        out.extend(
-            self._move(instance_id, action)
-            for instance_id, action in sorted(wanted.items())
-            if action in (Action.MIGRATE, Action.LIVE_MIGRATE)
-        )
-        if out[1:]:
-            out.append(do.SetTimer(self._timer("drain"), self._drained_by))
-        self._owners_by = now + self._rules.own_action_wait_s
-        return out + self._drained(event, now)
+        owners = {item: instance.project_id for item, instance in self.remaining.items()}
+        out: list[do.Command] = [do.CancelTimer(self._timer("reply"))]
+        return out + self._drain.begin(wanted, owners, now) + self._drained(event, now)
 
     def _moved(self, event: saw.InstanceMoved | saw.InstanceGone, now: float) -> list[do.Command]:
-        self._moving.discard(event.instance_id)
+        self._drain.moved(event.instance_id)
         self.remaining.pop(event.instance_id, None)
         return self._drained(event, now)
 
     def _drain_timer(self, event: saw.TimerFired, now: float) -> list[do.Command]:
-        if event.name == self._timer("drain"):
-            waiting = ", ".join(sorted(self._moving))
-            return self.cancel(
-                f"not every instance could be moved within {self._rules.drain_timeout_s:g} s: {waiting} "
-                f"{next(iter(self._unmoved.values()), '')}".strip(),
-                now,
-            )
-        prefix = self._timer("retry") + "/"
-        if event.name.startswith(prefix):
-            instance_id = event.name[len(prefix) :]
-            return [self._move(instance_id, self._wanted(instance_id))]
-        return []
+        out = self._drain.timer(event.name)
+        return self.cancel(self._drain.failure, now) if self._drain.failure else out
 
     def _drained(self, event: saw.Event, now: float) -> list[do.Command]:
-        if self._moving:
+        if not self._drain.over:
             return []
         self.phase = Phase.VERIFYING
-        return [
-            do.CancelTimer(self._timer("drain")),
-            self._give(do.Survey(self._key("verify"), self.host)),
-        ]
+        return [*self._drain.timers(), self._give(do.Survey(self._key("verify"), self.host))]
 
     def _verified(self, event: saw.HostSurveyed, now: float) -> list[do.Command]:
         self._remember(event.instances)
@@ -462,14 +368,8 @@ class HostWork:
     def _move_failed(
         self, command: do.MoveInstance, event: saw.CommandFailed, now: float
     ) -> list[do.Command]:
-        instance_id = command.instance_id
-        self._unmoved[instance_id] = event.reason
-        attempts = self._attempts.get(f"move/{instance_id}", 0)
-        next_try = now + self._rules.move_retry_s
-        if event.permanent or attempts >= self._rules.move_attempts or next_try >= self._drained_by:
-            self._moving.discard(instance_id)
-            return self.cancel(f"instance {instance_id} could not be moved: {event.reason}", now)
-        return [do.SetTimer(f"{self._timer('retry')}/{instance_id}", next_try)]
+        out = self._drain.failed(command, event, now)
+        return self.cancel(self._drain.failure, now) if self._drain.failure else out
 
     # Small things.
 
@@ -481,14 +381,9 @@ class HostWork:
     def _timer(self, what: str) -> str:
         return f"{self.host}/{what}"
 
-    def _timers(self, phase: Phase) -> Iterable[str]:
-        if phase is Phase.REPLYING:
-            yield self._timer("reply")
-        if phase is Phase.DRAINING:
-            yield self._timer("drain")
-            yield from (f"{self._timer('retry')}/{item}" for item in sorted(self._moving))
-        if phase is Phase.VERIFYING:
-            yield self._timer("look")
+    def _timers(self) -> list[do.Command]:
+        own = [do.CancelTimer(self._timer(name)) for name in ("reply", "look")]
+        return [*own, *self._drain.timers()]
 
     def _give(self, command: Any) -> Any:
         self._open[command.key] = command
@@ -513,14 +408,12 @@ class HostWork:
         owner = None if instance is None else self.announcements.get(instance.project_id)
         return Action.OWN_ACTION if owner is None else owner.action(instance_id)
 
-    def _move(self, instance_id: str, action: Action) -> do.MoveInstance:
-        self._moving.add(instance_id)
-        name = f"move/{instance_id}"
-        attempt = self._attempts[name] = self._attempts.get(name, 0) + 1
-        owner = self.remaining[instance_id].project_id
-        key = self._key(f"{name}#{attempt}")
+    def _give_move(
+        self, name: str, instance_id: str, project_id: str, action: Action
+    ) -> do.MoveInstance:
+        key = self._key(name)
         command: do.MoveInstance = self._give(
-            do.MoveInstance(key, self.host, instance_id, owner, action)
+            do.MoveInstance(key, self.host, instance_id, project_id, action)
         )
         return command
 

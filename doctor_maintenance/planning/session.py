@@ -15,7 +15,8 @@ from doctor_maintenance.exceptions import ConflictError, NotFoundError
 from doctor_maintenance.planning import commands as do
 from doctor_maintenance.planning import events as saw
 from doctor_maintenance.planning.announcement import Announcement
-from doctor_maintenance.planning.host_work import BEFORE_MAINTENANCE, HostWork, Phase
+from doctor_maintenance.planning.host_work import HostWork
+from doctor_maintenance.planning.phases import BEFORE_MAINTENANCE, Phase
 from doctor_maintenance.planning.rounds import plan_rounds
 from doctor_maintenance.planning.settings import SessionRequest, SessionRules
 from doctor_maintenance.protocol import HostState, Reply, SessionState
