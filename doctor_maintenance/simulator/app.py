@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulated cloud as one WSGI application: every service by its path on one port.
+
+Each service is an application of its own behind the first segment of the path, so that its errors, even
+for a path that it does not know, have its own form. This is also the one place where threads of a server
+meet the model: the body is read first, from a client as slow as it likes, and only then the view runs
+while the clock stands still.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from flask import Flask, Response, g, request
+
+from doctor_maintenance.simulator.errors import InjectedFailure
+from doctor_maintenance.simulator.identity import UnauthorizedError
+from doctor_maintenance.simulator.services import Service, services
+from doctor_maintenance.simulator.services.auth import unauthorized
+
+if TYPE_CHECKING:
+    from doctor_maintenance.simulator.cloud import SimCloud
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""The most that a request may carry; an image of the simulated cloud is small."""
+
+
+class CloudApplication:
+    """All services of a cloud.
+
+    Args:
+        cloud: the models behind them.
+        served: which services; all by default.
+    """
+
+    def __init__(self, cloud: SimCloud, served: Sequence[Service] | None = None) -> None:
+        self._cloud = cloud
+        self._numbers = itertools.count(1)
+        self._apps: dict[str, Flask] = {}
+        for service in services() if served is None else served:
+            if service.endpoint:
+                cloud.identity.register_service(service.type, service.name, service.endpoint)
+            self._apps[service.path.strip("/")] = _application(service, cloud)
+
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        first, _, rest = environ.get("PATH_INFO", "").lstrip("/").partition("/")
+        app = self._apps.get(first)
+        if app is None:
+            return self._index(start)
+        problem = _read_body(environ)
+        if problem is not None:
+            return _plain(start, "413 Request Entity Too Large", problem)
+        environ["SCRIPT_NAME"] = f"{environ.get('SCRIPT_NAME', '')}/{first}"
+        environ["PATH_INFO"] = f"/{rest}"
+        environ["simulator.request_id"] = f"req-00000000-0000-4000-8000-{next(self._numbers):012x}"
+        chunks: Iterable[bytes] = self._cloud.clock.call(lambda: app.wsgi_app(environ, start))
+        return chunks
+
+    def _index(self, start: StartResponse) -> Iterable[bytes]:
+        paths = " ".join(f"/{path}" for path in self._apps)
+        return _plain(start, "404 Not Found", f"No service is there. There are: {paths}\n")
+
+
+def create_app(cloud: SimCloud, served: Sequence[Service] | None = None) -> WSGIApplication:
+    """Return the application of all services of a cloud, for a server or for :func:`mount`."""
+    return CloudApplication(cloud, served)
+
+
+def _application(service: Service, cloud: SimCloud) -> Flask:
+    app = Flask(service.name, static_folder=None)
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.register_error_handler(UnauthorizedError, unauthorized)
+    if service.endpoint:
+        app.before_request(lambda: _inject(service, cloud))
+    app.after_request(_finish)
+    app.register_blueprint(service.blueprint(cloud))
+    return app
+
+
+def _inject(service: Service, cloud: SimCloud) -> None:
+    """Refuse the request if a fault says so; the service then puts the refusal into its own form."""
+    if not cloud.faults.armed():
+        return
+    token = cloud.identity.token(request.headers.get("X-Auth-Token", ""))
+    fault = cloud.faults.decide(
+        "api",
+        service=(service.type, service.name),
+        method=request.method,
+        path=(request.path, request.script_root + request.path),
+        project=token.project_id if token is not None else None,
+    )
+    if fault is not None:
+        g.retry_after_s = fault.parameters["retry_after_s"]
+        raise InjectedFailure(int(fault.parameters["status"]), "A fault of the simulation")
+
+
+def _finish(response: Response) -> Response:
+    """Add what every service answers with."""
+    response.headers["x-openstack-request-id"] = request.environ["simulator.request_id"]
+    retry_after_s = g.get("retry_after_s")
+    if retry_after_s is not None:
+        response.headers["Retry-After"] = str(retry_after_s)
+    return response
+
+
+def _read_body(environ: WSGIEnvironment) -> str | None:
+    """Put the whole body into memory; return what is wrong with it, if anything."""
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if length > MAX_BODY_BYTES:
+        return f"The body has {length} bytes; at most {MAX_BODY_BYTES} are taken.\n"
+    chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+    stream = environ["wsgi.input"]
+    body = stream.read(MAX_BODY_BYTES + 1) if chunked else stream.read(length) if length else b""
+    if len(body) > MAX_BODY_BYTES:
+        return f"At most {MAX_BODY_BYTES} bytes of body are taken.\n"
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    return None
+
+
+def _plain(start: StartResponse, status: str, text: str) -> Iterable[bytes]:
+    body = text.encode()
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+    start(status, headers)
+    return [body]

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A WSGI application behind a ``requests.Session``: HTTP without sockets, threads or waiting.
+
+In virtual time everything is in one process, and a request is a function call that takes no time. The
+client's code does not know: openstacksdk, keystoneauth and our own components get a session, and whether
+its adapters lead to a network or into an application is nobody else's business.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+from wsgiref.types import WSGIApplication
+
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3 import HTTPHeaderDict, HTTPResponse
+
+
+def mount(session: requests.Session, base_url: str, application: WSGIApplication) -> None:
+    """Let every request of the session to ``base_url`` be answered by the application, inline.
+
+    Proxies and ``.netrc`` are not looked up any more by this session: they cost more than the call, and lead
+    nowhere.
+
+    Args:
+        session: what the client sends with.
+        base_url: scheme and host, such as ``http://cloud.sim``.
+        application: what answers.
+    """
+    session.trust_env = False
+    session.mount(base_url.rstrip("/"), WsgiAdapter(application))
+
+
+def isolate(session: requests.Session) -> None:
+    """Refuse every request of the session to an address that nothing is mounted at.
+
+    In virtual time a real look-up or connection would make a run depend on the machine's network.
+    """
+    session.trust_env = False
+    session.mount("http://", _NobodyListens())
+    session.mount("https://", _NobodyListens())
+
+
+class WsgiAdapter(BaseAdapter):
+    """A transport that calls a WSGI application.
+
+    Args:
+        application: what answers.
+    """
+
+    def __init__(self, application: WSGIApplication) -> None:
+        super().__init__()
+        self._application = application
+        self._builder = HTTPAdapter()
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Call the application and return its answer; a timeout means nothing here."""
+        answer = _Answer()
+        chunks = self._application(_environ(request), answer.start)
+        try:
+            body = b"".join([*answer.written, *chunks])
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+        raw = HTTPResponse(
+            body=io.BytesIO(body),
+            headers=HTTPHeaderDict(answer.headers),
+            status=answer.status,
+            reason=answer.reason,
+            preload_content=False,
+            request_method=request.method,
+        )
+        return self._builder.build_response(request, raw)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class _NobodyListens(BaseAdapter):
+    """A transport to nowhere."""
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Raise ConnectionError, as for a port where nobody listens."""
+        raise requests.ConnectionError(f"nothing is mounted at {request.url}", request=request)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class _Answer:
+    """What an application told ``start_response``."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.reason = ""
+        self.headers: list[tuple[str, str]] = []
+        self.written: list[bytes] = []
+
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Any:
+        code, _, self.reason = status.partition(" ")
+        self.status = int(code)
+        self.headers = headers
+        return self.written.append
+
+
+def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
+    url = urlsplit(request.url or "")
+    body = _octets(request.body)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method or "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(url.path).decode("latin-1"),
+        "QUERY_STRING": url.query,
+        "SERVER_NAME": url.hostname or "",
+        "SERVER_PORT": str(url.port or (443 if url.scheme == "https" else 80)),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": url.netloc.rpartition("@")[2],
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": url.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in request.headers.items():
+        key = name.upper().replace("-", "_")
+        if key == "CONTENT_TYPE":
+            environ[key] = _text(value)
+        elif key != "CONTENT_LENGTH":
+            environ[f"HTTP_{key}"] = _text(value)
+    return environ
+
+
+def _octets(body: Any) -> bytes:
+    if body is None:
+        return b""
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, bytes | bytearray):
+        return bytes(body)
+    read = getattr(body, "read", None)
+    if read is not None:
+        return _octets(read())
+    chunks: Iterable[bytes] = body
+    return b"".join(chunks)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
