@@ -77,11 +77,13 @@ class Rules:
 
     Attributes:
         action: what to do with the affected instances, where it is allowed.
+        single_action: what to do with those that serve in no ACT-STBY service; None: the same.
         refuse: whether every planned maintenance is refused.
         silent: whether no reply is ever sent; nothing else is done then either.
     """
 
     action: Action = Action.LIVE_MIGRATE
+    single_action: Action | None = None
     refuse: bool = False
     silent: bool = False
 
@@ -160,8 +162,14 @@ def _agree(
         if unknown not in view.instances
     ]
     own = [instance_id for instance_id in affected if instance_id in view.instances]
-    wanted = _wanted(notification, rules)
-    actions = dict.fromkeys(own, wanted)
+    members = {member for service in view.services for member in service.members}
+    actions = {
+        instance_id: _allowed(
+            notification,
+            rules.action if instance_id in members else rules.single_action or rules.action,
+        )
+        for instance_id in own
+    }
     switch_overs = []
     for service in view.services:
         if service.active is None or service.active not in actions:
@@ -194,9 +202,9 @@ def _agree(
     )
 
 
-def _wanted(notification: ProjectNotification, rules: Rules) -> Action:
+def _allowed(notification: ProjectNotification, wanted: Action) -> Action:
     """Return the wanted action, or the next best that is allowed."""
-    for action in (rules.action, *_NEXT_BEST):
+    for action in (wanted, *_NEXT_BEST):
         if action in notification.allowed_actions:
             return action
     raise _RefusalError(

@@ -133,6 +133,13 @@ def test_an_active_member_without_standby_is_not_built_anew() -> None:
     assert actions(plan)["act"] is Action.LIVE_MIGRATE
 
 
+def test_single_instances_may_be_treated_differently() -> None:
+    rules = Rules(Action.LIVE_MIGRATE, single_action=Action.OWN_ACTION)
+    plan = decide(PLANNED, ["stby", "single-1"], view(), rules)
+    assert actions(plan) == {"stby": Action.LIVE_MIGRATE, "single-1": Action.OWN_ACTION}
+    assert plan.recreate == ("single-1",)
+
+
 def test_leave_is_asked_for_where_it_is_allowed() -> None:
     plan = decide(REBOOT, ["act"], view(), Rules(Action.LEAVE))
     assert plan.switch_overs == (SwitchOver(ADDRESS, "act", "stby"),)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Switching over so that nobody notices: the standby must answer, or everything is as it was.
+
+That the cloud did what it was asked says nothing of the service; only an answer from the standby at
+the service's own address does. Where the guests cannot be asked, Neutron's word has to do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from doctor_maintenance import flow
+from doctor_maintenance.clock import Clock
+from doctor_maintenance.exceptions import MaintenanceError
+from doctor_maintenance.flow import Flow, blocking
+from sample_app_manager.actions import ProjectCloud
+from sample_app_manager.policy import SwitchOver
+from sample_app_manager.seams import Ask, Observe, Waits
+from sample_app_manager.strategies import Strategy
+
+LOG = logging.getLogger(__name__)
+
+
+class Switching:
+    """Switches the services of one project over.
+
+    Args:
+        clock: for waits.
+        cloud: the project's cloud.
+        strategy: how.
+        name: what the strategy is called in what is observed.
+        project_id: the project.
+        ask: asks the service who answers; None: the guests cannot be asked.
+        waits: limits.
+        observe: is told of every start and end.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        cloud: ProjectCloud,
+        strategy: Strategy,
+        *,
+        name: str,
+        project_id: str,
+        ask: Ask | None,
+        waits: Waits,
+        observe: Observe,
+    ) -> None:
+        self._clock = clock
+        self._cloud = cloud
+        self._strategy = strategy
+        self._name = name
+        self._project_id = project_id
+        self._ask = ask
+        self._waits = waits
+        self._observe = observe
+
+    def switch_over(self, wanted: tuple[SwitchOver, ...]) -> Flow[str | None]:
+        """Switch services over, one after another: all of them or none.
+
+        Returns:
+            None, or why every service is (again) where it was.
+        """
+        for number, what in enumerate(wanted):
+            problem = yield from self._one(what)
+            if problem is not None:
+                for done in reversed(wanted[: number + 1]):
+                    yield from self._back(done)
+                return f"{what.to_instance} did not take over {what.address}: {problem}"
+        return None
+
+    def _one(self, what: SwitchOver) -> Flow[str | None]:
+        self._tell("start", what)
+        try:
+            yield from self._strategy.switch_over(self._cloud, self._clock, what)
+            if self._strategy.moves:
+                yield from self._until_answers(what)
+        except MaintenanceError as error:
+            self._tell("failed", what)
+            LOG.error("switching %s over failed: %s", what.address, error)
+            return str(error)
+        self._tell("done", what)
+        return None
+
+    def _back(self, done: SwitchOver) -> Flow[None]:
+        """Let the former one serve again; if that fails too, it can only be logged."""
+        back = SwitchOver(done.address, done.to_instance, done.from_instance)
+        self._tell("start", back)
+        try:
+            yield from self._strategy.switch_over(self._cloud, self._clock, back)
+        except MaintenanceError as error:
+            self._tell("failed", back)
+            LOG.error("switching %s back failed as well: %s", done.address, error)
+        else:
+            self._tell("done", back)
+
+    def _until_answers(self, what: SwitchOver) -> Flow[None]:
+        expected = {what.to_instance}
+        if self._ask is not None:
+            view = yield from blocking(self._cloud.view)
+            expected.add(view.instances[what.to_instance].name)
+        yield from flow.poll(
+            self._clock,
+            self._question(what.address),
+            until=lambda who: who in expected,
+            every_s=self._waits.poll_s,
+            within_s=self._waits.switch_over_s,
+            what=f"{what.to_instance} to answer at {what.address}",
+        )
+
+    def _question(self, address: str) -> Callable[[], str | None]:
+        ask = self._ask
+        if ask is None:
+            return lambda: self._cloud.holder(address)
+        return lambda: ask(address)
+
+    def _tell(self, phase: str, what: SwitchOver) -> None:
+        LOG.info(
+            "switch-over of %s from %s to %s: %s",
+            what.address,
+            what.from_instance,
+            what.to_instance,
+            phase,
+        )
+        self._observe(
+            "switch_over",
+            {
+                "project_id": self._project_id,
+                "phase": phase,
+                "from_instance": what.from_instance,
+                "to_instance": what.to_instance,
+                "strategy": self._name,
+            },
+        )
