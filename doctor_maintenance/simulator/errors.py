@@ -17,7 +17,9 @@ class QuotaExceeded(ForbiddenError):
 class NoValidHost(InvalidRequestError):
     """The scheduler found no host; only old microversions of Nova let the caller see this as a 400."""
 
-    def __init__(self, message: str = "No valid host was found. There are not enough hosts available.") -> None:
+    def __init__(
+        self, message: str = "No valid host was found. There are not enough hosts available."
+    ) -> None:
         super().__init__(message)
 
 

@@ -45,62 +45,125 @@ FAULT_KINDS: dict[str, FaultKind] = {
     kind.name: kind
     for kind in (
         FaultKind(
-            "migration_fails", "compute.migrate", _MIGRATION, {},
+            "migration_fails",
+            "compute.migrate",
+            _MIGRATION,
+            {},
             "A migration is rolled back: the instance is ACTIVE on its old host, the record says so.",
         ),
         FaultKind(
-            "migration_hangs", "compute.migrate", _MIGRATION, {},
+            "migration_hangs",
+            "compute.migrate",
+            _MIGRATION,
+            {},
             "A migration never ends, until it is aborted or a host goes down.",
         ),
         FaultKind(
-            "migration_ends_in_error", "compute.migrate", _MIGRATION, {},
+            "migration_ends_in_error",
+            "compute.migrate",
+            _MIGRATION,
+            {},
             "A migration fails and leaves the instance in ERROR on its old host, its guest stopped.",
         ),
         FaultKind(
-            "no_valid_host", "compute.schedule", ("instance", "project", "source", "action"), {},
+            "no_valid_host",
+            "compute.schedule",
+            ("instance", "project", "source", "action"),
+            {},
             "The scheduler finds no host.",
         ),
         FaultKind(
-            "lands_on_unmaintained_host", "compute.schedule", ("instance", "project", "source", "action"),
+            "lands_on_unmaintained_host",
+            "compute.schedule",
+            ("instance", "project", "source", "action"),
             {"host": ""},
             "The scheduler prefers this host wherever it is possible at all.",
         ),
         FaultKind(
-            "host_does_not_come_back", "host.boot", ("host",), {},
+            "host_does_not_come_back",
+            "host.boot",
+            ("host",),
+            {},
             "A host that reboots stays off.",
         ),
         FaultKind(
-            "service_comes_back_late", "host.service", ("host",), {"delay_s": 60.0},
+            "service_comes_back_late",
+            "host.service",
+            ("host",),
+            {"delay_s": 60.0},
             "After a boot the host's nova-compute needs so much longer.",
         ),
         FaultKind(
-            "command_fails", "host.command", ("host", "command"), {"status": 1, "output": "simulated failure"},
+            "command_fails",
+            "host.command",
+            ("host", "command"),
+            {"status": 1, "output": "simulated failure"},
             "A command on a host, over SSH, ends with this exit status.",
         ),
         FaultKind(
-            "api_error", "api", _REQUEST, {"status": 503, "retry_after_s": None},
+            "command_hangs",
+            "host.command",
+            ("host", "command"),
+            {},
+            "A command on a host, over SSH, never ends.",
+        ),
+        FaultKind("ssh_refused", "host.connect", ("host",), {}, "A host refuses SSH connections."),
+        FaultKind(
+            "ssh_hangs",
+            "host.connect",
+            ("host",),
+            {},
+            "A host accepts SSH connections and says nothing.",
+        ),
+        FaultKind(
+            "ssh_host_key_changed",
+            "host.connect",
+            ("host",),
+            {},
+            "A host shows another host key than the known one.",
+        ),
+        FaultKind(
+            "api_error",
+            "api",
+            _REQUEST,
+            {"status": 503, "retry_after_s": None},
             "A service answers a request with this HTTP status and does nothing.",
         ),
         FaultKind(
-            "floating_ip_late", "network.floating_ip", ("address", "project"), {"delay_s": 1.26},
+            "floating_ip_late",
+            "network.floating_ip",
+            ("address", "project"),
+            {"delay_s": 1.26},
             "A floating IP that is moved stays silent for so long.",
         ),
         FaultKind("alarm_lost", "aodh.post", _ALARM, {}, "An alarm's POST is never made."),
         FaultKind(
-            "alarm_late", "aodh.post", _ALARM, {"delay_s": 5.0},
+            "alarm_late",
+            "aodh.post",
+            _ALARM,
+            {"delay_s": 5.0},
             "An alarm's POST is made so much later; others overtake it.",
         ),
         FaultKind("alarm_twice", "aodh.post", _ALARM, {}, "An alarm's POST is made twice."),
         FaultKind(
-            "alarm_out_of_order", "aodh.post", _ALARM, {"delay_s": 0.05},
+            "alarm_out_of_order",
+            "aodh.post",
+            _ALARM,
+            {"delay_s": 0.05},
             "An alarm's POST is overtaken by the next one.",
         ),
         FaultKind(
-            "alarm_cut", "aodh.post", _ALARM, {"bytes": 100},
+            "alarm_cut",
+            "aodh.post",
+            _ALARM,
+            {"bytes": 100},
             "An alarm's POST has only the first bytes of its body.",
         ),
         FaultKind(
-            "alarm_dead_url", "aodh.post", _ALARM, {},
+            "alarm_dead_url",
+            "aodh.post",
+            _ALARM,
+            {},
             "An alarm's POST goes to a port where nobody listens.",
         ),
     )
@@ -193,7 +256,9 @@ class Faults:
         """
         kind = FAULT_KINDS.get(name)
         if kind is None:
-            raise InvalidRequestError(f"there is no fault {name!r}; there are: {', '.join(sorted(FAULT_KINDS))}")
+            raise InvalidRequestError(
+                f"there is no fault {name!r}; there are: {', '.join(sorted(FAULT_KINDS))}"
+            )
         _check_known("criterion", criteria, kind.criteria, name)
         _check_known("parameter", parameters, tuple(kind.parameters), name)
         if times is not None and times < 1:
@@ -236,7 +301,9 @@ class Faults:
         return None
 
 
-def _check_known(what: str, given: Mapping[str, Any] | None, known: tuple[str, ...], fault: str) -> None:
+def _check_known(
+    what: str, given: Mapping[str, Any] | None, known: tuple[str, ...], fault: str
+) -> None:
     for name in given or {}:
         if name not in known:
             choice = ", ".join(known) or "none"

@@ -120,7 +120,7 @@ class Topology:
     @property
     def floating_block(self) -> str:
         """The upper half of the address block: where floating IPs come from."""
-        return str(list(ipaddress.ip_network(self.address_block).subnets(1))[1])
+        return str(list(ipaddress.IPv4Network(self.address_block).subnets(1))[1])
 
 
 def host_addresses(address_block: str, count: int) -> list[str]:
@@ -129,10 +129,12 @@ def host_addresses(address_block: str, count: int) -> list[str]:
     Raises:
         ValueError: the block is too small.
     """
-    lower = next(iter(ipaddress.ip_network(address_block).subnets(1)))
+    lower = next(ipaddress.IPv4Network(address_block).subnets(1))
     room = lower.num_addresses - 2
     if count > room:
-        raise ValueError(f"{count} hosts need a larger address block than {address_block}, which has room for {room}")
+        raise ValueError(
+            f"{count} hosts need a larger address block than {address_block}, which has room for {room}"
+        )
     return [str(lower.network_address + 1 + number) for number in range(count)]
 
 

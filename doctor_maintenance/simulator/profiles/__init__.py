@@ -13,7 +13,9 @@ from doctor_maintenance.simulator.profiles.fast import FAST
 from doctor_maintenance.simulator.profiles.instant import INSTANT
 from doctor_maintenance.simulator.profiles.recorded import RECORDED
 
-PROFILES: dict[str, TimingProfile] = {profile.name: profile for profile in (FAST, INSTANT, RECORDED)}
+PROFILES: dict[str, TimingProfile] = {
+    profile.name: profile for profile in (FAST, INSTANT, RECORDED)
+}
 
 
 def get_profile(name: str) -> TimingProfile:
