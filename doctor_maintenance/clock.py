@@ -24,8 +24,12 @@ LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 Callback = Callable[[], None]
 
-VIRTUAL_EPOCH_S = 1_577_836_800.0
-"""Where virtual time starts by default: 2020-01-01 00:00:00 UTC."""
+VIRTUAL_EPOCH_S = 4_102_444_800.0
+"""Where virtual time starts by default: 2100-01-01 00:00:00 UTC.
+
+Later than any machine's clock, because keystoneauth compares a token's expiry with the machine's time
+and would take every token of an earlier virtual time for expired.
+"""
 
 
 class TimerHandle:
