@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Floating IPs: which instance answers on an address, and the silence when that changes.
+
+Neutron answers at once that a floating IP was moved; the path follows later. On ML2/OVN that took up to
+1.26 s, so association (what the API says) and effect (where packets go) are two things here.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from doctor_maintenance.clock import Clock, TimerHandle
+from doctor_maintenance.simulator.events import Emit
+from doctor_maintenance.simulator.faults import Faults
+from doctor_maintenance.simulator.network_records import (
+    FLOATING_IP,
+    FloatingIp,
+    NetworkRefused,
+    Port,
+)
+from doctor_maintenance.simulator.profiles import TimingProfile
+from doctor_maintenance.simulator.profiles.base import draw
+
+if TYPE_CHECKING:
+    from doctor_maintenance.simulator.network import Network
+
+
+class FloatingIps:
+    """The floating IPs of the network model.
+
+    Args:
+        network: where their ports are.
+        clock: when a move takes effect.
+        rng: what the length of a gap is drawn from.
+        profile: how long a gap is.
+        faults: asked for a longer one.
+        emit: told which instance holds an address, whenever that changes.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        clock: Clock,
+        rng: random.Random,
+        profile: TimingProfile,
+        faults: Faults,
+        emit: Emit,
+    ) -> None:
+        self._network = network
+        self._clock = clock
+        self._rng = rng
+        self._profile = profile
+        self._faults = faults
+        self._emit = emit
+        self.floating_ips: dict[str, FloatingIp] = {}
+        self._by_address: dict[str, FloatingIp] = {}
+        self._by_port: dict[str, FloatingIp] = {}
+        self._told: dict[str, str | None] = {}
+        self._timers: dict[str, TimerHandle] = {}
+
+    def create(
+        self,
+        project_id: str,
+        network_id: str,
+        port_id: str | None = None,
+        address: str | None = None,
+        **fields: Any,
+    ) -> FloatingIp:
+        """Add a floating IP.
+
+        Args:
+            project_id: whose it is.
+            network_id: the external network that the address is from.
+            port_id: what it leads to, if anything.
+            address: the address that it is to have; by default a free one.
+            **fields: of :class:`FloatingIp`.
+
+        Raises:
+            NetworkRefused: the network is not external, there are too many, or the port cannot have it.
+        """
+        network = self._network.network(network_id)
+        if not network.external:
+            raise NetworkRefused(
+                400,
+                "BadRequest",
+                f"Bad floatingip request: Network {network_id} is not a valid external network.",
+            )
+        self._network.quotas.check("floatingip", project_id)
+        identity = self._network.new_id()
+        own = self._network.create_port(
+            "", network_id, identity, address, FLOATING_IP, port_security=False, status="N/A"
+        )
+        floating = FloatingIp(
+            id=identity,
+            project_id=project_id,
+            address=own.fixed_ips[0][1],
+            network_id=network_id,
+            own_port_id=own.id,
+            **fields,
+        )
+        try:
+            target = self._target(floating, port_id) if port_id is not None else None
+        except NetworkRefused:
+            self._network.remove_port(own.id)
+            raise
+        self.floating_ips[identity] = self._network.stamp(floating, 0)
+        self._by_address[floating.address] = floating
+        self._told[floating.address] = None
+        self._emit("address", {"address": floating.address, "instance_id": None})
+        if target is not None:
+            self._associate(floating, *target)
+        return floating
+
+    def get(self, floating_id: str) -> FloatingIp:
+        """Return a floating IP; raise NetworkRefused if there is none."""
+        try:
+            return self.floating_ips[floating_id]
+        except KeyError:
+            raise NetworkRefused(
+                404, "FloatingIPNotFound", f"Floating IP {floating_id} could not be found"
+            ) from None
+
+    def move(self, floating_id: str, port_id: str | None) -> FloatingIp:
+        """Lead a floating IP to a port, or to none; to the port that it leads to already changes nothing.
+
+        Raises:
+            NetworkRefused: no router connects the port, or another floating IP leads to it; nothing is changed then.
+        """
+        floating = self.get(floating_id)
+        if port_id == floating.port_id:
+            return floating
+        target = self._target(floating, port_id) if port_id is not None else None
+        self._dissociate(floating)
+        if target is not None:
+            self._associate(floating, *target)
+        self._network.touch(floating)
+        return floating
+
+    def delete(self, floating_id: str) -> None:
+        """Remove a floating IP; its address answers no more."""
+        floating = self.get(floating_id)
+        self._dissociate(floating)
+        self._lead(floating, None)
+        del self.floating_ips[floating_id]
+        del self._by_address[floating.address]
+        del self._told[floating.address]
+        self._network.remove_port(floating.own_port_id)
+
+    def of_port(self, port_id: str) -> FloatingIp | None:
+        """Return the floating IP that is associated with a port, or None."""
+        return self._by_port.get(port_id)
+
+    def known_addresses(self) -> list[str]:
+        """Return all addresses, associated or not."""
+        return list(self._by_address)
+
+    def holder(self, address: str) -> str | None:
+        """Return the instance that an address leads to now, or None."""
+        floating = self._by_address.get(address)
+        if floating is None or floating.effective_port_id is None:
+            return None
+        return self._network.ports[floating.effective_port_id].device_id or None
+
+    def through(self, router_id: str, subnet_id: str | None = None) -> bool:
+        """Whether a floating IP is translated by a router (to a port on a subnet, if one is given)."""
+        for floating in self._by_port.values():
+            if floating.router_id == router_id and floating.port_id is not None:
+                subnets = [s for s, _ in self._network.ports[floating.port_id].fixed_ips]
+                if subnet_id is None or subnet_id in subnets:
+                    return True
+        return False
+
+    def port_changed(self, port_id: str) -> None:
+        """Take note that a port belongs to another instance now."""
+        floating = self._by_port.get(port_id)
+        if floating is not None:
+            self._tell(floating)
+
+    def port_removed(self, port_id: str) -> None:
+        """Free the floating IP that led to a port."""
+        floating = self._by_port.get(port_id)
+        if floating is not None:
+            self._dissociate(floating)
+            self._lead(floating, None)
+            self._network.touch(floating)
+
+    def _target(self, floating: FloatingIp, port_id: str) -> tuple[Port, str, str]:
+        """Return the port, its address and the router that a floating IP would use, if it may."""
+        port = self._network.port(port_id)
+        if not port.fixed_ips:
+            raise NetworkRefused(
+                400,
+                "BadRequest",
+                f"Bad floatingip request: Port {port_id} does not have fixed ips.",
+            )
+        subnet_id, fixed_ip = port.fixed_ips[0]
+        router = self._network.routers.between(subnet_id, floating.network_id)
+        if router is None:
+            raise NetworkRefused(
+                404,
+                "ExternalGatewayForFloatingIPNotFound",
+                f"External network {floating.network_id} is not reachable from subnet {subnet_id}.  "
+                f"Therefore, cannot associate Port {port_id} with a Floating IP.",
+            )
+        if port_id in self._by_port:
+            raise NetworkRefused(
+                409,
+                "FloatingIPPortAlreadyAssociated",
+                f"Cannot associate floating IP {floating.address} ({floating.id}) with port {port_id} using "
+                f"fixed IP {fixed_ip}, as that fixed IP already has a floating IP on external network "
+                f"{floating.network_id}.",
+            )
+        return port, fixed_ip, router.id
+
+    def _associate(self, floating: FloatingIp, port: Port, fixed_ip: str, router_id: str) -> None:
+        floating.port_id, floating.fixed_ip, floating.router_id = port.id, fixed_ip, router_id
+        self._by_port[port.id] = floating
+        gap_s = self._gap_s(floating)
+        if gap_s <= 0:
+            self._lead(floating, port.id)
+            return
+        self._lead(floating, None)
+        self._timers[floating.id] = self._clock.call_later(
+            gap_s, lambda: self._lead(floating, port.id)
+        )
+
+    def _dissociate(self, floating: FloatingIp) -> None:
+        if floating.port_id is None:
+            return
+        del self._by_port[floating.port_id]
+        floating.port_id = floating.fixed_ip = floating.router_id = None
+        timer = self._timers.pop(floating.id, None)
+        if timer is not None:
+            self._clock.cancel(timer)
+
+    def _gap_s(self, floating: FloatingIp) -> float:
+        fault = self._faults.decide(
+            "network.floating_ip", address=floating.address, project=floating.project_id
+        )
+        if fault is not None:
+            return float(fault.parameters["delay_s"])
+        return draw(self._profile.floating_ip_move_gap_s, self._rng)
+
+    def _lead(self, floating: FloatingIp, port_id: str | None) -> None:
+        floating.effective_port_id = port_id
+        self._tell(floating)
+
+    def _tell(self, floating: FloatingIp) -> None:
+        holder = self.holder(floating.address)
+        if self._told.get(floating.address) != holder:
+            self._told[floating.address] = holder
+            self._emit("address", {"address": floating.address, "instance_id": holder})
