@@ -20,7 +20,7 @@ from typing import Any
 from oslo_config import cfg
 
 from doctor_maintenance.exceptions import UsageError
-from doctor_maintenance.options import DEFAULT_GROUP, Option, groups, options
+from doctor_maintenance.options import DEFAULT_GROUP, Option, describe, groups, options, written
 from doctor_maintenance.settings import Settings
 
 PROGRAM = "doctor-maintenance"
@@ -131,24 +131,8 @@ def sample() -> str:
         for option in options(Settings):
             if option.group == group:
                 lines += [f"# {line}" for line in describe(option)]
-                lines += [f"#{option.name} = {value}" for value in _written(option)] + [""]
+                lines += [f"#{option.name} = {value}" for value in written(option)] + [""]
     return "\n".join(lines)
-
-
-def describe(option: Option) -> list[str]:
-    """Return what is to be known of an option, a sentence a line."""
-    rule = option.rule
-    lines = [rule.help]
-    if rule.low is not None or rule.high is not None:
-        high = "" if rule.high is None else f" to {rule.high:g}"
-        lines.append(f"Range: from {rule.low:g}{high}.")
-    if rule.choices:
-        lines.append(f"Choices: {', '.join(rule.choices)}.")
-    if rule.repeat:
-        lines.append("May be given several times.")
-    if rule.env:
-        lines.append(f"Also read from the environment: {rule.env}.")
-    return lines
 
 
 def _oslo_option(option: Option) -> cfg.Opt:
@@ -177,7 +161,7 @@ def _add_flag(
 ) -> None:
     text = " ".join(describe(option)).replace("%", "%%")
     if option.default not in (None, ()):
-        text += f" Default: {', '.join(_written(option))}."
+        text += f" Default: {', '.join(written(option))}."
     keywords: dict[str, Any] = {
         "dest": _DEST + option.label,
         "default": argparse.SUPPRESS,
@@ -198,7 +182,7 @@ def _apply(
     own = f"OS_{option.group}__{option.name}".upper()
     foreign = option.rule.env
     if _DEST + option.label in given:
-        value, place = given[_DEST + option.label], f"on the command line ({option.flag})"
+        value, place = given[_DEST + option.label], "on the command line"
     elif own in environ:
         value, place = environ[own], f"in the environment ({own})"
     elif foreign is not None and environ.get(foreign):
@@ -253,12 +237,3 @@ def _settings(conf: cfg.ConfigOpts) -> Settings:
     owners = groups(Settings)
     parts = {name: owners[name](**members) for name, members in values.items()}
     return Settings(**common, **parts, oslo=conf)
-
-
-def _written(option: Option) -> list[str]:
-    """Return the default as a file has it, a line each."""
-    if option.default is None:
-        return ["<none>"]
-    if option.kind is tuple:
-        return list(option.default) if option.rule.repeat else [",".join(option.default)]
-    return [str(option.default)]

@@ -105,6 +105,31 @@ def options(root: type) -> Iterator[Option]:
                 yield Option(group, each.name, kind, each.default, each.metadata["rule"])
 
 
+def describe(option: Option) -> list[str]:
+    """Return what is to be known of an option, a sentence a line."""
+    rule = option.rule
+    lines = [rule.help]
+    if rule.low is not None or rule.high is not None:
+        high = "" if rule.high is None else f" to {rule.high:g}"
+        lines.append(f"Range: from {rule.low:g}{high}.")
+    if rule.choices:
+        lines.append(f"Choices: {', '.join(rule.choices)}.")
+    if rule.repeat:
+        lines.append("May be given several times.")
+    if rule.env:
+        lines.append(f"Also read from the environment: {rule.env}.")
+    return lines
+
+
+def written(option: Option) -> list[str]:
+    """Return an option's default as a configuration file has it, a line each."""
+    if option.default is None:
+        return ["<none>"]
+    if option.kind is tuple:
+        return list(option.default) if option.rule.repeat else [",".join(option.default)]
+    return [str(option.default)]
+
+
 def _plain(hint: Any) -> type:
     """Return the type without its ``| None`` or its ``[str, ...]``."""
     arguments = [each for each in getattr(hint, "__args__", ()) if each is not type(None)]

@@ -222,6 +222,27 @@ class AppManagerSettings:
         "What it asks for its instances; another action is taken where this one is not allowed.",
         choices=("MIGRATE", "LIVE_MIGRATE", "LEAVE", "OWN_ACTION"),
     )
+    single_action: str | None = option(
+        None,
+        "What it asks for instances that serve in no ACT-STBY pair; without it, the same.",
+        choices=("MIGRATE", "LIVE_MIGRATE", "LEAVE", "OWN_ACTION"),
+    )
+    ask: str = option(
+        "probe",
+        "How it makes sure that the standby serves: probe (asks the service as the probe does, see group "
+        "probe), or neutron (believes Neutron, for guests that cannot be asked).",
+        choices=("probe", "neutron"),
+    )
+    admin_tool_url: str | None = option(
+        None,
+        "The only place that replies, and with them the project's token, are sent to; without it, "
+        "wherever an alarm says.",
+    )
+    user_data_file: str | None = option(
+        None,
+        "The file with the user data of instances that are built anew (OWN_ACTION); a project cannot "
+        "read it back from the cloud.",
+    )
     switch_over_timeout_s: float = option(
         30.0,
         "How long the standby may take to answer after a switch-over, in seconds.",

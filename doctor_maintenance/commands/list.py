@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 
+from doctor_maintenance.scenario import load_scenarios
 from doctor_maintenance.settings import Settings
 
 NEEDS_SETTINGS = False
@@ -16,10 +17,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print each scenario's name and what it shows, a line each."""
-    import scenarios
-
-    found = scenarios.registry()
+    found = load_scenarios()
     width = max((len(name) for name in found), default=0)
-    for name in sorted(found):
-        print(f"{name:<{width}}  {scenarios.summary(name)}")
+    for name, scenario in found.items():
+        print(f"{name:<{width}}  {scenario.summary}")
     return 0
