@@ -1,46 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the app manager asks of the cloud, with its project's own rights, through openstacksdk.
+"""What the app manager asks of the cloud, with its project's own rights.
 
 Everything here blocks and is called from a worker. What the service looks like is asked anew each
-time: a snapshot grows stale, and with it a switch-over goes to an instance that is gone.
+time: a snapshot grows stale, and with it a switch-over goes to an instance that is gone. Only what
+a decision needs is asked for, not every instance of the project: there may be hundreds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from urllib.parse import quote
 
-from keystoneauth1 import exceptions as auth_errors
-from openstack import exceptions as sdk_errors
+from keystoneauth1 import exceptions as keystone_errors
 from openstack.connection import Connection
 
+from doctor_maintenance.cloud import call, call_json
 from doctor_maintenance.exceptions import CloudError
 from sample_app_manager.policy import Instance, Service, View
 
 GONE = "GONE"
 """The status of an instance that does not exist."""
 
-
-@contextmanager
-def cloud_errors(what: str) -> Iterator[None]:
-    """Turn errors of openstacksdk into ours.
-
-    Args:
-        what: what was asked of the cloud, for the message.
-    """
-    try:
-        yield
-    except sdk_errors.HttpException as error:
-        status = error.status_code
-        raise CloudError(
-            f"{what}: {error}",
-            status=status,
-            permanent=status is not None and 400 <= status < 500 and status not in (409, 413, 429),
-        ) from error
-    except (sdk_errors.SDKException, auth_errors.ClientException) as error:
-        raise CloudError(f"{what}: {error}") from error
+_NOVA = "2.40"
+"""Before 2.47 a server still tells its flavor's ID, not only the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +67,10 @@ class ProjectCloud:
 
     def project_id(self) -> str:
         """Return the project's ID."""
-        with cloud_errors("asking who we are"):
-            project_id = self._cloud.current_project_id
+        try:
+            project_id = self._cloud.session.get_project_id()
+        except keystone_errors.ClientException as error:
+            raise CloudError(f"asking who we are: {error}") from error
         if not project_id:
             raise CloudError("the credentials are not scoped to a project", permanent=True)
         return str(project_id)
@@ -94,154 +81,185 @@ class ProjectCloud:
         Args:
             renew: ask for another one, because this one was refused.
         """
-        with cloud_errors("asking for a token"):
+        try:
             if renew:
                 self._cloud.session.invalidate()
             return str(self._cloud.session.get_token() or "")
+        except keystone_errors.ClientException as error:
+            raise CloudError(f"asking for a token: {error}") from error
 
-    def view(self) -> View:
-        """Return what the project sees of itself now."""
-        with cloud_errors("looking at our own instances"):
-            instances = {
-                server.id: Instance(
-                    server.id, server.name, str(server.status), str(server.host_id or "")
-                )
-                for server in self._cloud.compute.servers(details=True)
-            }
-            groups = [
-                sorted(set(group.member_ids or ()) & instances.keys())
-                for group in self._cloud.compute.server_groups()
-                if policy_of(group) == "anti-affinity"
-            ]
-            holders = self._holders()
+    def view(self, about: Collection[str]) -> View:
+        """Return what the project sees of itself now.
+
+        Args:
+            about: the instances to look at, besides the members of services; those that are not the
+                project's, or are gone, are left out.
+        """
+        groups = [
+            tuple(sorted(group["members"]))
+            for group in self._groups()
+            if policy_of(group) == "anti-affinity" and len(group["members"]) > 1
+        ]
         services = tuple(
-            Service(address, tuple(members), holder)
-            for address, holder in sorted(holders.items())
+            Service(address, members, holder)
+            for address, holder in sorted(self._holders().items())
             for members in groups
-            if holder in members and len(members) > 1
+            if holder in members
         )
+        wanted = sorted({*about, *(member for item in services for member in item.members)})
+        instances = {}
+        for instance_id in wanted:
+            server = self._server(instance_id)
+            if server is not None:
+                instances[instance_id] = Instance(
+                    instance_id, server["name"], server["status"], server.get("hostId") or ""
+                )
         return View(instances, services)
-
-    def _holders(self) -> dict[str, str]:
-        """Return the instance behind each floating IP that leads to one."""
-        addresses = {
-            address.port_id: address.floating_ip_address
-            for address in self._cloud.network.ips()
-            if address.port_id
-        }
-        if not addresses:
-            return {}
-        return {
-            addresses[port.id]: port.device_id
-            for port in self._cloud.network.ports()
-            if port.id in addresses and port.device_id
-        }
 
     def move_address(self, address: str, to_instance: str) -> None:
         """Let a floating IP lead to another instance.
 
         Neutron's answer to this still has the old status, so it is not looked at.
+
+        Raises:
+            CloudError: the address or the instance's port is not there, or Neutron refuses.
         """
-        with cloud_errors(f"moving {address} to instance {to_instance}"):
-            floating = next(iter(self._cloud.network.ips(floating_ip_address=address)), None)
-            port = next(iter(self._cloud.network.ports(device_id=to_instance)), None)
-            if floating is None or port is None:
-                missing = f"the address {address}" if floating is None else "its port"
-                raise CloudError(
-                    f"moving {address} to instance {to_instance}: {missing} is not there;"
-                    " it may have been deleted",
-                    permanent=True,
-                )
-            self._cloud.network.update_ip(floating, port_id=port.id)
+        what = f"move {address} to instance {to_instance}"
+        floating = self._list(
+            what, "network", f"/floatingips?floating_ip_address={quote(address)}", "floatingips"
+        )
+        ports = self._list(what, "network", f"/ports?device_id={quote(to_instance)}", "ports")
+        if not floating or not ports:
+            missing = "the instance's port" if floating else "the address"
+            raise CloudError(f"{what}: {missing} is not there; was it deleted?", permanent=True)
+        call(
+            what,
+            lambda: self._cloud.network.put(
+                f"/floatingips/{floating[0]['id']}",
+                json={"floatingip": {"port_id": ports[0]["id"]}},
+            ),
+        )
 
     def holder(self, address: str) -> str | None:
         """Return the instance that a floating IP leads to, as Neutron has it."""
-        with cloud_errors(f"asking who holds {address}"):
-            return self._holders().get(address)
+        return self._holders(f"?floating_ip_address={quote(address)}").get(address)
+
+    def name(self, instance_id: str) -> str:
+        """Return an instance's name; empty if it does not exist."""
+        server = self._server(instance_id)
+        return "" if server is None else str(server["name"])
 
     def blueprint(self, instance_id: str) -> Blueprint:
         """Return what is needed to build an instance anew.
 
         Raises:
-            CloudError: it cannot be asked for, or the instance has no image (it boots from a volume).
+            CloudError: it cannot be asked for, or has no image because it boots from a volume.
         """
-        with cloud_errors(f"reading instance {instance_id}"):
-            server = self._cloud.compute.get_server(instance_id)
-            ports = self._cloud.network.ports(device_id=instance_id)
-            networks = tuple(port.network_id for port in ports)
-            group_id = next(
-                (
-                    group.id
-                    for group in self._cloud.compute.server_groups()
-                    if instance_id in (group.member_ids or ())
-                ),
-                None,
-            )
-            flavor_id = self._flavor_id(server.flavor)
-        image_id = (server.image or {}).get("id")
-        if not image_id:
+        what = f"read instance {instance_id}"
+        server = self._server(instance_id)
+        if server is None:
+            raise CloudError(f"{what}: it does not exist", status=404, permanent=True)
+        image = server.get("image")
+        if not image:
             raise CloudError(
-                f"instance {instance_id} boots from a volume; it cannot be built anew from an image",
+                f"{what}: it boots from a volume, so it cannot be built anew from an image",
                 permanent=True,
             )
-        names: Sequence[Mapping[str, Any]] = server.security_groups or ()
+        ports = self._list(what, "network", f"/ports?device_id={quote(instance_id)}", "ports")
+        groups = [group["id"] for group in self._groups() if instance_id in group["members"]]
         return Blueprint(
-            name=server.name,
-            image_id=str(image_id),
-            flavor_id=flavor_id,
-            network_ids=networks,
-            security_groups=tuple(sorted({str(item["name"]) for item in names})),
-            group_id=group_id,
-            key_name=server.key_name,
-            metadata=dict(server.metadata or {}),
+            name=server["name"],
+            image_id=image["id"],
+            flavor_id=server["flavor"]["id"],
+            network_ids=tuple(port["network_id"] for port in ports),
+            security_groups=tuple(
+                sorted({item["name"] for item in server.get("security_groups") or ()})
+            ),
+            group_id=groups[0] if groups else None,
+            key_name=server.get("key_name"),
+            metadata=server.get("metadata") or {},
         )
-
-    def _flavor_id(self, flavor: Any) -> str:
-        """Return a flavor's ID; from microversion 2.47 on a server tells only the flavor's name."""
-        name = flavor.original_name or flavor.name
-        found = self._cloud.compute.find_flavor(name) if name else None
-        if found is not None:
-            return str(found.id)
-        if flavor.id and flavor.id != name:
-            return str(flavor.id)
-        raise CloudError(f"flavor {name!r} is not there any more", permanent=True)
 
     def delete(self, instance_id: str) -> None:
         """Delete an instance; one that is gone is no error."""
-        with cloud_errors(f"deleting instance {instance_id}"):
-            self._cloud.compute.delete_server(instance_id, ignore_missing=True)
+        try:
+            call(
+                f"delete instance {instance_id}",
+                lambda: self._cloud.compute.delete(f"/servers/{quote(instance_id)}"),
+            )
+        except CloudError as error:
+            if error.status != 404:
+                raise
 
     def create(self, blueprint: Blueprint) -> str:
         """Begin to build an instance, and return its ID."""
-        wanted: dict[str, Any] = {
+        server: dict[str, Any] = {
             "name": blueprint.name,
-            "image_id": blueprint.image_id,
-            "flavor_id": blueprint.flavor_id,
+            "imageRef": blueprint.image_id,
+            "flavorRef": blueprint.flavor_id,
             "networks": [{"uuid": network_id} for network_id in blueprint.network_ids],
             "metadata": dict(blueprint.metadata),
         }
         if blueprint.security_groups:
-            wanted["security_groups"] = [{"name": name} for name in blueprint.security_groups]
+            server["security_groups"] = [{"name": name} for name in blueprint.security_groups]
         if blueprint.key_name:
-            wanted["key_name"] = blueprint.key_name
-        if blueprint.group_id:
-            wanted["scheduler_hints"] = {"group": blueprint.group_id}
+            server["key_name"] = blueprint.key_name
         if self._user_data:
-            wanted["user_data"] = self._user_data
-        with cloud_errors(f"building instance {blueprint.name} anew"):
-            return str(self._cloud.compute.create_server(**wanted).id)
+            server["user_data"] = self._user_data
+        body: dict[str, Any] = {"server": server}
+        if blueprint.group_id:
+            body["os:scheduler_hints"] = {"group": blueprint.group_id}
+        answer = call_json(
+            f"build instance {blueprint.name} anew",
+            lambda: self._cloud.compute.post("/servers", json=body, microversion=_NOVA),
+        )
+        return str(answer["server"]["id"])
 
     def status(self, instance_id: str) -> str:
         """Return an instance's status, or :data:`GONE`."""
-        with cloud_errors(f"asking how instance {instance_id} is"):
-            try:
-                server = self._cloud.compute.get_server(instance_id)
-            except sdk_errors.NotFoundException:
-                return GONE
-        status = str(server.status)
+        server = self._server(instance_id)
+        status = GONE if server is None else str(server["status"])
         return GONE if status in ("DELETED", "SOFT_DELETED") else status
 
+    def _server(self, instance_id: str) -> dict[str, Any] | None:
+        """Return a server, or None if there is none of the project's."""
+        try:
+            answer = call_json(
+                f"look at instance {instance_id}",
+                lambda: self._cloud.compute.get(
+                    f"/servers/{quote(instance_id, safe='')}", microversion=_NOVA
+                ),
+            )
+        except CloudError as error:
+            if error.status in (403, 404):  # nova answers 403 for another project's
+                return None
+            raise
+        server: dict[str, Any] = answer["server"]
+        return server
 
-def policy_of(group: Any) -> str:
+    def _groups(self) -> list[dict[str, Any]]:
+        return self._list("list our server groups", "compute", "/os-server-groups", "server_groups")
+
+    def _holders(self, query: str = "") -> dict[str, str]:
+        """Return the instance behind each floating IP that leads to one."""
+        what = "ask where our floating IPs lead"
+        holders = {}
+        for floating in self._list(what, "network", f"/floatingips{query}", "floatingips"):
+            port_id = floating.get("port_id")
+            if port_id:
+                answer = call_json(what, partial(self._cloud.network.get, f"/ports/{port_id}"))
+                if answer["port"]["device_id"]:
+                    holders[floating["floating_ip_address"]] = answer["port"]["device_id"]
+        return holders
+
+    def _list(self, what: str, service: str, path: str, key: str) -> list[dict[str, Any]]:
+        """Return one page: none of these lists is longer in a project of a sensible size."""
+        version = _NOVA if service == "compute" else None
+        proxy = getattr(self._cloud, service)
+        answer = call_json(what, lambda: proxy.get(path, microversion=version))
+        return list(answer[key])
+
+
+def policy_of(group: Mapping[str, Any]) -> str:
     """Return a server group's policy; ``policies`` became ``policy`` in microversion 2.64."""
-    return str(group.policy or next(iter(group.policies or ()), ""))
+    return str(group.get("policy") or next(iter(group.get("policies") or ()), ""))

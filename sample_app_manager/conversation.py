@@ -13,9 +13,10 @@ from doctor_maintenance import flow
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import CloudError, MaintenanceError
 from doctor_maintenance.flow import Flow, blocking
+from doctor_maintenance.observations import Observe
 from doctor_maintenance.protocol import ProjectNotification, Reply
 from sample_app_manager.peer import AdminTool
-from sample_app_manager.seams import Observe, Waits
+from sample_app_manager.seams import Waits
 
 LOG = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from doctor_maintenance import flow
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import LimitError, MaintenanceError, RemoteProtocolError
 from doctor_maintenance.flow import Flow, blocking
+from doctor_maintenance.observations import Observe, ignore
 from doctor_maintenance.protocol import (
     Action,
     Alarm,
@@ -31,7 +32,7 @@ from sample_app_manager.conversation import Conversation, reply_by
 from sample_app_manager.peer import AdminTool
 from sample_app_manager.policy import Plan, Rules, View, decide, refusal
 from sample_app_manager.recreate import recreate
-from sample_app_manager.seams import Ask, Observe, Waits, ignore
+from sample_app_manager.seams import Ask, Waits
 from sample_app_manager.state import Entry, Memory, Phase
 from sample_app_manager.strategies import Strategy
 from sample_app_manager.switching import Switching
@@ -203,7 +204,7 @@ class Manager:
             return decide(notification, (), nothing, self._rules), nothing
         try:
             affected = yield from self._conversation.affected(notification)
-            view = yield from blocking(self._cloud.view)
+            view = yield from blocking(lambda: self._cloud.view(affected))
         except MaintenanceError as error:
             LOG.warning("session %s: %s", notification.session_id, error)
             return refusal(notification, f"what is affected is not known: {error}"), nothing

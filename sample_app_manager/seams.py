@@ -3,21 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from sample_app_manager.recreate import RecreateRules
 
-Observe = Callable[[str, Mapping[str, Any]], None]
-"""Is told what was seen: a kind and its fields, as the trace has them."""
-
 Ask = Callable[[str], str | None]
 """Asks the service at an address once who answers: the instance's ID or name, or None."""
-
-
-def ignore(kind: str, fields: Mapping[str, Any]) -> None:
-    """Let nobody know what was seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from doctor_maintenance import flow
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import MaintenanceError
 from doctor_maintenance.flow import Flow, blocking
+from doctor_maintenance.observations import Observe
 from sample_app_manager.actions import ProjectCloud
 from sample_app_manager.policy import SwitchOver
-from sample_app_manager.seams import Ask, Observe, Waits
+from sample_app_manager.seams import Ask, Waits
 from sample_app_manager.strategies import Strategy
 
 LOG = logging.getLogger(__name__)
@@ -99,8 +100,7 @@ class Switching:
     def _until_answers(self, what: SwitchOver) -> Flow[None]:
         expected = {what.to_instance}
         if self._ask is not None:
-            view = yield from blocking(self._cloud.view)
-            expected.add(view.instances[what.to_instance].name)
+            expected.add((yield from blocking(lambda: self._cloud.name(what.to_instance))))
         yield from flow.poll(
             self._clock,
             self._question(what.address),
