@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from typing import Any
+from typing import Any, TypeVar
 
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.simulator.events import Emit
@@ -34,6 +34,7 @@ from doctor_maintenance.simulator.security_groups import SecurityGroups
 from doctor_maintenance.simulator.topology import Topology
 
 _FIRST_SEGMENT = 41000
+R = TypeVar("R", bound=Resource)
 
 
 class Network:
@@ -308,7 +309,7 @@ class Network:
         """Return a new UUID."""
         return new_uuid(self._rng)
 
-    def stamp(self, resource: Any, revision: int) -> Any:
+    def stamp(self, resource: R, revision: int) -> R:
         """Say that a resource was created now, and return it."""
         resource.created_at = resource.updated_at = self._clock.now()
         resource.revision = revision
