@@ -12,14 +12,21 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import requests
+
 from doctor_maintenance.clock import Clock
+from doctor_maintenance.simulator.alarm_delivery import Delivery
+from doctor_maintenance.simulator.alarms import Alarms
+from doctor_maintenance.simulator.bus import Bus
 from doctor_maintenance.simulator.compute import Compute
 from doctor_maintenance.simulator.events import CloudEvent
 from doctor_maintenance.simulator.faults import Faults
 from doctor_maintenance.simulator.identity import Identity
-from doctor_maintenance.simulator.networking import ComputeNetwork, Unconnected
+from doctor_maintenance.simulator.images import Images
+from doctor_maintenance.simulator.network import Network
 from doctor_maintenance.simulator.profiles import TimingProfile, get_profile
 from doctor_maintenance.simulator.topology import Topology, build_topology
+from doctor_maintenance.workers import InlineWorkers, Workers
 
 Subscriber = Callable[[CloudEvent], None]
 
@@ -32,6 +39,8 @@ class SimCloud:
         rng: all its chance; two clouds with the same seed are the same.
         profile: how long things take; ``fast`` by default.
         topology: what exists from the start; three hosts by default.
+        http: what alarms are posted with; a session of its own by default.
+        workers: who waits for the answers to them; in virtual time, the default, nobody has to.
     """
 
     def __init__(
@@ -40,6 +49,8 @@ class SimCloud:
         rng: random.Random,
         profile: TimingProfile | None = None,
         topology: Topology | None = None,
+        http: requests.Session | None = None,
+        workers: Workers | None = None,
     ) -> None:
         self.clock = clock
         self.rng = rng
@@ -48,10 +59,31 @@ class SimCloud:
         self.faults = Faults()
         self._subscribers: list[Subscriber] = []
         self.identity = Identity(clock, rng, self.topology)
-        self.network: ComputeNetwork = Unconnected()
+        admin_project_id = self.identity.admin_project.id
+        self.images = Images(clock, rng, self.topology, admin_project_id)
+        self.network = Network(
+            clock,
+            rng,
+            self.profile,
+            self.topology,
+            self.faults,
+            self.emit,
+            admin_project_id,
+        )
         self.compute = Compute(
             clock, rng, self.profile, self.topology, self.faults, self.network, self.emit
         )
+        delivery = Delivery(
+            clock,
+            rng,
+            self.profile,
+            self.faults,
+            self.emit,
+            http or requests.Session(),
+            workers or InlineWorkers(clock),
+        )
+        self.alarms = Alarms(clock, rng, self.profile, delivery)
+        self.bus = Bus(self.alarms, self.emit)
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
         """Tell callback of every change from now on, in order, while it happens.

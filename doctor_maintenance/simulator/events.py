@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-KINDS = ("service", "instance", "migration", "address", "host", "notification")
+KINDS = ("service", "instance", "migration", "address", "host", "notification", "readable")
 
 
 @dataclass(frozen=True, slots=True)
