@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Moves one instance off its host, by looking rather than by believing (step 6).
+
+Nova answers 202 and does the rest later, or not at all; a call that failed may have worked, and one that
+worked may have failed since. So each round looks at the instance and decides from what is seen alone
+(:func:`next_step`), which also makes a move safe to take up again after a restart.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+
+from doctor_maintenance.admin_tool.calls import CloudCalls, Server
+from doctor_maintenance.admin_tool.patience import patiently
+from doctor_maintenance.clock import Clock
+from doctor_maintenance.exceptions import CloudError
+from doctor_maintenance.flow import Flow, blocking, callback
+from doctor_maintenance.planning.commands import MoveInstance
+from doctor_maintenance.planning.events import CommandFailed, InstanceGone, InstanceMoved
+from doctor_maintenance.protocol import Action
+from doctor_maintenance.workers import Outcome, Workers
+
+LOG = logging.getLogger(__name__)
+
+_GONE = frozenset({"DELETED", "SOFT_DELETED"})
+_RESTING = frozenset({"ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "RESCUE", "SHELVED"})
+_LIVE = frozenset({"ACTIVE", "PAUSED"})
+_COLD = frozenset({"ACTIVE", "SHUTOFF"})
+_CONFIRM_AGAIN_S = 15.0
+_ABORT_WAIT_S = 30.0
+_RECOVERY_WAIT_S = 120.0
+
+
+class Step(StrEnum):
+    """What to do about an instance, as it looks now."""
+
+    WAIT = "WAIT"
+    LIVE_MIGRATE = "LIVE_MIGRATE"
+    MIGRATE = "MIGRATE"
+    CONFIRM = "CONFIRM"
+    RECOVER = "RECOVER"
+    MOVED = "MOVED"
+    GONE = "GONE"
+    UNMOVED = "UNMOVED"
+    IMMOVABLE = "IMMOVABLE"
+
+
+def next_step(server: Server | None, source: str, action: Action, asked: bool) -> Step:
+    """Decide from what an instance looks like.
+
+    Args:
+        server: the instance, or None if Nova knows none.
+        source: the host that it is to leave.
+        action: how its project wants it to be moved.
+        asked: whether Nova was asked to move it, by this attempt.
+    """
+    if server is None or server.status in _GONE:
+        return Step.GONE
+    away = server.host != source
+    if server.task:
+        return Step.WAIT
+    if server.status == "ERROR":
+        return Step.RECOVER if asked else Step.IMMOVABLE
+    if server.status == "VERIFY_RESIZE":
+        # On its old host and unasked for it is the owner's own resize, and his to confirm.
+        return Step.CONFIRM if away or asked else Step.UNMOVED
+    if away:
+        settled = server.status in _RESTING or server.status == "SHELVED_OFFLOADED"
+        return Step.MOVED if settled else Step.WAIT
+    if server.status not in _RESTING:
+        return Step.WAIT
+    if asked:
+        return Step.UNMOVED
+    return _how(server.status, action)
+
+
+def _how(status: str, action: Action) -> Step:
+    """Choose the kind of migration that the project wants, or the one that the state allows."""
+    live, cold = status in _LIVE, status in _COLD
+    if live and (action is Action.LIVE_MIGRATE or not cold):
+        return Step.LIVE_MIGRATE
+    return Step.MIGRATE if cold else Step.IMMOVABLE
+
+
+class Watch:
+    """Looks at instances in flight: once for all of a host that are waited for.
+
+    Args:
+        clock: tells when to look.
+        workers: who looks.
+        calls: the cloud.
+        poll_s: the time between two looks.
+    """
+
+    def __init__(self, clock: Clock, workers: Workers, calls: CloudCalls, poll_s: float) -> None:
+        self._clock = clock
+        self._workers = workers
+        self._calls = calls
+        self._poll_s = poll_s
+        self._waiting: dict[str, list[tuple[str, Callable[[Outcome[Server | None]], None]]]] = {}
+
+    def next_look(self, host: str, instance_id: str) -> Flow[Server | None]:
+        """Return what an instance looks like at the next look at its old host.
+
+        Raises:
+            CloudError: that look failed.
+        """
+        seen: Server | None = yield from callback(partial(self._enlist, host, instance_id))
+        return seen
+
+    def _enlist(
+        self, host: str, instance_id: str, done: Callable[[Outcome[Server | None]], None]
+    ) -> None:
+        if host not in self._waiting:
+            self._waiting[host] = []
+            self._clock.call_later(self._poll_s, lambda: self._look(host))
+        self._waiting[host].append((instance_id, done))
+
+    def _look(self, host: str) -> None:
+        waiting = self._waiting.pop(host)
+        ids = sorted({instance_id for instance_id, _ in waiting})
+
+        def tell(outcome: Outcome[dict[str, Server | None]]) -> None:
+            for instance_id, done in waiting:
+                if outcome.error is not None:
+                    done(Outcome(error=outcome.error))
+                else:
+                    done(Outcome(value=outcome.get()[instance_id]))
+
+        self._workers.submit(lambda: self._calls.look(host, ids), tell)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What has been done about an instance so far."""
+
+    asked: bool = False
+    live: bool = False
+    confirmed_at: float | None = None
+    aborted: bool = False
+    trouble: str = ""
+
+
+MoveEvent = InstanceMoved | InstanceGone | CommandFailed
+
+
+class Mover:
+    """Performs :class:`MoveInstance`.
+
+    Args:
+        clock: the time.
+        calls: the cloud.
+        watch: looks at instances in flight.
+        timeout_s: how long one attempt may take before it is given up.
+    """
+
+    def __init__(self, clock: Clock, calls: CloudCalls, watch: Watch, timeout_s: float) -> None:
+        self._clock = clock
+        self._calls = calls
+        self._watch = watch
+        self._timeout_s = timeout_s
+
+    def move(self, command: MoveInstance) -> Flow[MoveEvent]:
+        """Make one attempt, and return how it ended."""
+        attempt = _Attempt()
+        deadline = self._clock.now() + self._timeout_s
+        instance_id, source = command.instance_id, command.host
+        server = yield from patiently(lambda: self._calls.server(instance_id))
+        while True:
+            step = next_step(server, source, command.action, attempt.asked)
+            ended = yield from self._take(step, command, server, attempt)
+            if ended is not None:
+                return ended
+            if self._clock.now() >= deadline:
+                if attempt.aborted or not attempt.live:
+                    return self._failed(command, server, attempt)
+                yield from self._abort(instance_id, attempt)
+                deadline = self._clock.now() + _ABORT_WAIT_S
+            server = yield from self._look(command, server)
+
+    def _take(
+        self, step: Step, command: MoveInstance, server: Server | None, attempt: _Attempt
+    ) -> Flow[MoveEvent | None]:
+        """Take a step; return how the attempt ended, if it did."""
+        match step:
+            case Step.GONE:
+                return InstanceGone(command.key, command.instance_id)
+            case Step.MOVED:
+                assert server is not None
+                return InstanceMoved(command.key, command.instance_id, server.host)
+            case Step.IMMOVABLE:
+                return self._failed(command, server, attempt, permanent=True)
+            case Step.UNMOVED:
+                yield from self._explain(command.instance_id, attempt)
+                return self._failed(command, server, attempt)
+            case Step.RECOVER:
+                return (yield from self._recover(command, server))
+            case Step.CONFIRM:
+                yield from self._confirm(command.instance_id, attempt)
+            case Step.LIVE_MIGRATE | Step.MIGRATE:
+                return (yield from self._ask(command, step, attempt))
+        return None
+
+    def _look(self, command: MoveInstance, before: Server | None) -> Flow[Server | None]:
+        """Return what is seen next; a look that failed shows nothing new."""
+        try:
+            return (yield from self._watch.next_look(command.host, command.instance_id))
+        except CloudError as error:
+            LOG.warning("instance %s: %s", command.instance_id, error)
+            return before
+
+    def _ask(
+        self, command: MoveInstance, step: Step, attempt: _Attempt
+    ) -> Flow[CommandFailed | None]:
+        """Ask Nova to migrate; return its refusal.
+
+        A call without an answer, or that ended in an error of the server, may have worked: what is seen next
+        tells. So does a 404, as the owner may have deleted the instance.
+        """
+        attempt.live = step is Step.LIVE_MIGRATE
+        ask = self._calls.live_migrate if attempt.live else self._calls.migrate
+        try:
+            yield from blocking(lambda: ask(command.instance_id))
+        except CloudError as error:
+            LOG.warning("instance %s: %s", command.instance_id, error)
+            attempt.trouble = str(error)
+            if error.status is not None and error.status < 500 and error.status != 404:
+                no_room = error.status == 400 and "No valid host" in str(error)
+                return CommandFailed(command.key, str(error), error.permanent and not no_room)
+            if error.status == 404:
+                return None
+        attempt.asked = True
+        return None
+
+    def _confirm(self, instance_id: str, attempt: _Attempt) -> Flow[None]:
+        now = self._clock.now()
+        if attempt.confirmed_at is None or now - attempt.confirmed_at >= _CONFIRM_AGAIN_S:
+            attempt.confirmed_at = now
+            yield from self._try(attempt, lambda: self._calls.confirm(instance_id))
+
+    def _abort(self, instance_id: str, attempt: _Attempt) -> Flow[None]:
+        attempt.aborted = True
+        yield from self._try(attempt, lambda: self._calls.abort_live_migration(instance_id))
+        attempt.trouble = attempt.trouble or f"given up after {self._timeout_s:g} s"
+
+    def _explain(self, instance_id: str, attempt: _Attempt) -> Flow[None]:
+        """Find out what Nova says of a migration that came to nothing."""
+        if not attempt.asked:
+            attempt.trouble = "its owner's resize waits to be confirmed"
+            return
+        try:
+            migration = yield from blocking(lambda: self._calls.last_migration(instance_id))
+        except CloudError as error:
+            LOG.warning("instance %s: %s", instance_id, error)
+            return
+        if migration is not None:
+            said = f"its migration {migration.migration_id} ended as {migration.status}"
+            attempt.trouble = f"{attempt.trouble}; {said}" if attempt.trouble else said
+
+    def _try(self, attempt: _Attempt, act: Callable[[], None]) -> Flow[None]:
+        """Do what the next look will judge."""
+        try:
+            yield from blocking(act)
+        except CloudError as error:
+            LOG.warning("%s", error)
+            attempt.trouble = str(error)
+
+    def _recover(self, command: MoveInstance, server: Server | None) -> Flow[MoveEvent]:
+        """Start an instance again that its migration left in ERROR; it may then be tried again."""
+        instance_id = command.instance_id
+        LOG.warning("instance %s is in ERROR after its migration: starting it again", instance_id)
+        deadline = self._clock.now() + _RECOVERY_WAIT_S
+        try:
+            yield from patiently(lambda: self._calls.hard_reboot(instance_id))
+        except CloudError as error:
+            return CommandFailed(command.key, f"instance {instance_id}: {error}", permanent=True)
+        while self._clock.now() < deadline:
+            server = yield from self._look(command, server)
+            if server is None or server.status in _GONE:
+                return InstanceGone(command.key, instance_id)
+            if server.status == "ACTIVE" and not server.task:
+                if server.host != command.host:
+                    return InstanceMoved(command.key, instance_id, server.host)
+                return CommandFailed(
+                    command.key,
+                    f"instance {instance_id} was in ERROR after its migration; it was started again and is ACTIVE",
+                )
+        return CommandFailed(
+            command.key,
+            f"instance {instance_id} is in ERROR after its migration, and could not be started again "
+            f"within {_RECOVERY_WAIT_S:g} s",
+            permanent=True,
+        )
+
+    def _failed(
+        self,
+        command: MoveInstance,
+        server: Server | None,
+        attempt: _Attempt,
+        permanent: bool = False,
+    ) -> CommandFailed:
+        assert server is not None, "an instance that is gone is no failure"
+        task = f"/{server.task}" if server.task else ""
+        trouble = f": {attempt.trouble}" if attempt.trouble else ""
+        return CommandFailed(
+            command.key,
+            f"instance {server.instance_id}: expected it to leave {command.host}; found it there as "
+            f"{server.status}{task}{trouble}",
+            permanent,
+        )
