@@ -92,10 +92,10 @@ def _run(name: str, summary: str, words: list[str]) -> int:
         from doctor_maintenance import config  # oslo.config takes longer than all the rest
 
         config.add_arguments(parser)
-        args = parser.parse_args(words)
+        args = parser.parse_intermixed_args(words)
         settings = config.load(args)
     else:
-        args = parser.parse_args(words)
+        args = parser.parse_intermixed_args(words)
         settings = Settings()
     _log_to_stderr(settings.log_level)
     status = module.run(args, settings)

@@ -56,11 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="read options from FILE; may be repeated, later files weigh more",
     )
     for option in options(Settings):
-        taken = parser._option_string_actions
-        dest = _DEST + option.label
-        if option.flag in taken or any(action.dest == dest for action in parser._actions):
-            continue
-        _add_flag(group, option, option.flag, hidden=True)
+        if option.flag not in parser._option_string_actions:
+            _add_flag(group, option, option.flag, hidden=True)
 
 
 def add_flag(
