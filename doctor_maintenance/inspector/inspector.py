@@ -190,8 +190,12 @@ class Inspector:
             "state": "error",
         }
         key = f"{self._identity}/{self._started}/{instance.instance_id}"
+
+        def begin(done: Done) -> None:
+            self._publish(key, INSTANCE_UPDATE, payload, done)
+
         try:
-            yield from callback(lambda done: self._publish(key, INSTANCE_UPDATE, payload, done))
+            yield from callback(begin)
         except MaintenanceError as error:
             LOG.error(
                 "project %s is not told of instance %s: %s",
