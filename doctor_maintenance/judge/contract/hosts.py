@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hosts: emptied, worked on one at a time, rebooted, tested, and back; as Nova and SSH show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from doctor_maintenance.judge.contract.clause import (
+    HELD,
+    Finding,
+    Findings,
+    broken,
+    clause,
+    rule,
+    unproven,
+)
+from doctor_maintenance.judge.lives import Seen, is_bound_to
+from doctor_maintenance.judge.moment import Moment
+from doctor_maintenance.judge.records import SshCheck
+from doctor_maintenance.judge.rounds import Round
+from doctor_maintenance.judge.story import Story
+from doctor_maintenance.protocol import HostState, MaintenanceType
+
+
+@clause(
+    "hosts.emptied",
+    "a host is in full maintenance only when no affected instance is on it",
+    "7",
+)
+def emptied(story: Story) -> Findings:
+    """Judge what Nova says of every instance at step 7."""
+    for part in story.rounds if story.full else ():
+        step_7 = part.in_maintenance
+        if step_7 is None or not story.lives:
+            continue
+        sent = step_7.sent
+        yield HELD
+        for life in story.lives.values():
+            if not story.affects(part.host, life.instance_id):
+                continue
+            bound = is_bound_to(part.host)
+            if not life.may(bound, sent.lower, sent.upper):
+                continue
+            message = (
+                f"{part.host}: expected no affected instance on it when it is in full maintenance (step 7)"
+                f" {story.when(sent)}; found {life.instance_id}"
+            )
+            evidence = tuple(state.record for state in life.possible(sent.lower, sent.upper))
+            if life.must(bound, sent.lower, sent.upper):
+                yield broken(message, *step_7.records, *evidence)
+            elif not sent.known:
+                yield unproven(f"not proven: {message}", *step_7.records, *evidence)
+
+
+@clause(
+    "hosts.one_at_a_time",
+    "no more hosts are in maintenance at the same time than the scenario allows",
+    "DESIGN 2: several hosts",
+)
+def one_at_a_time(story: Story) -> Findings:
+    """Judge the rounds against each other, each from its disabling to its end."""
+    spans = [(part, *_span(story, part)) for part in story.rounds]
+    spans = [
+        item for item in spans if story.host_state(item[0].host) != HostState.MAINTENANCE_FAILED
+    ]
+    allowed = story.scenario.hosts_at_once
+    for place, (part, begin, _) in enumerate(spans):
+        if place == 0:
+            continue
+        others = [item for item in spans[:place] if item[0].host != part.host]
+        surely = [
+            item[0]
+            for item in others
+            if begin.upper < item[2].lower and item[1].upper <= begin.lower
+        ]
+        perhaps = [item[0] for item in others if begin.lower < item[2].upper]
+        yield _at_once(story, part, begin, surely, perhaps, allowed)
+
+
+def _span(story: Story, part: Round) -> tuple[Moment, Moment]:
+    end = part.end or story.after_the_end
+    if part.disable is not None:
+        return part.disable.moment, end
+    if part.in_maintenance is not None:
+        return part.in_maintenance.sent, end
+    return end, end
+
+
+def _at_once(
+    story: Story,
+    part: Round,
+    begin: Moment,
+    surely: list[Round],
+    perhaps: list[Round],
+    allowed: int,
+) -> Finding:
+    found = surely if len(surely) >= allowed else perhaps
+    message = (
+        f"{part.host}: expected at most {allowed} at a time in maintenance; when it began {story.when(begin)},"
+        f" {', '.join(other.host for other in found)} had not ended"
+    )
+    records = [item.disable.record for item in (part, *found) if item.disable is not None]
+    if len(surely) >= allowed:
+        return broken(message, *records)
+    if len(perhaps) >= allowed and not begin.known:
+        return unproven(f"not proven: {message}", *records)
+    return HELD
+
+
+def _ended_well(story: Story) -> Iterator[Round]:
+    """Return the rounds that ended in the host being maintained, each host's last."""
+    last = {part.host: part for part in story.rounds}
+    for part in last.values():
+        state = story.host_state(part.host)
+        over = part.over is not None if state is None else state == HostState.MAINTENANCE_OVER
+        if over:
+            yield part
+
+
+def _phase(story: Story, host: str, check: str, phase: str) -> list[Seen[SshCheck]]:
+    return [seen for seen in story.checks(host, check) if seen.record.phase == phase]
+
+
+def _failed(story: Story, host: str) -> bool:
+    return story.host_state(host) == HostState.MAINTENANCE_FAILED
+
+
+@clause(
+    "hosts.reachable",
+    "every host answers over SSH before its maintenance and after it",
+    "SSH",
+)
+def reachable(story: Story) -> Findings:
+    """Judge the last look before and the last look after."""
+    for host in story.scenario.hosts:
+        for phase in ("before", "after"):
+            seen = _phase(story, host, "reachable", phase)
+            if seen and not (phase == "after" and _failed(story, host)):
+                yield rule(
+                    seen[-1].record.ok,
+                    f"{host}: expected it to answer over SSH {phase} the maintenance; found"
+                    f" {seen[-1].record.value!r}",
+                    seen[-1].record,
+                )
+
+
+@clause(
+    "hosts.compute_active",
+    "nova-compute is active on every host after its maintenance",
+    "SSH",
+)
+def compute_active(story: Story) -> Findings:
+    """Judge what the host itself says of its service."""
+    for host in story.scenario.hosts:
+        seen = _phase(story, host, "compute", "after")
+        if seen and not _failed(story, host):
+            yield rule(
+                seen[-1].record.ok,
+                f"{host}: expected nova-compute to be active after the maintenance; found {seen[-1].record.value!r}",
+                seen[-1].record,
+            )
+
+
+@clause(
+    "hosts.no_guests",
+    "no guest of an affected instance runs on a host in full maintenance",
+    "SSH",
+)
+def no_guests(story: Story) -> Findings:
+    """Judge what the hypervisor itself says while the host is in maintenance."""
+    for host in story.scenario.hosts if story.full else ():
+        for seen in _phase(story, host, "guests", "during"):
+            value = seen.record.value
+            guests = [str(item) for item in value] if isinstance(value, list | tuple) else []
+            left = [item for item in guests if story.affects(host, item)]
+            yield rule(
+                not left and (seen.record.ok or bool(guests)),
+                f"{host}: expected no affected guest on it in full maintenance; found {left or value!r}",
+                seen.record,
+            )
+
+
+@clause(
+    "hosts.rebooted",
+    "a host that was maintained with type reboot has booted again",
+    "SSH",
+)
+def rebooted(story: Story) -> Findings:
+    """Judge the boot ID before against the one after."""
+    if story.scenario.type != MaintenanceType.REBOOT:
+        return
+    for part in _ended_well(story):
+        before = [item for item in _phase(story, part.host, "boot_id", "before") if item.record.ok]
+        after = [item for item in _phase(story, part.host, "boot_id", "after") if item.record.ok]
+        if before and after:
+            yield rule(
+                before[-1].record.value != after[-1].record.value,
+                f"{part.host}: expected another boot ID after the reboot; found {after[-1].record.value!r} both times",
+                before[-1].record,
+                after[-1].record,
+            )
+
+
+@clause(
+    "hosts.worked",
+    "the maintenance was really done on every host that the session calls maintained",
+    "work",
+)
+def worked(story: Story) -> Findings:
+    """Judge the traces that the maintenance commands leave on a host, where somebody looked for them."""
+    looked = any(seen.record.check == "maintenance" for seen in story.seen(SshCheck))
+    for part in _ended_well(story) if looked else ():
+        checks = story.checks(part.host, "maintenance")
+        yield rule(
+            any(seen.record.ok for seen in checks),
+            f"{part.host}: expected the maintenance commands to have run on it; nothing shows that they did",
+            *(seen.record for seen in checks),
+            *(part.over.records if part.over is not None else ()),
+        )
+
+
+@clause(
+    "hosts.tested",
+    "the operator's test passes on every host after full maintenance",
+    "work < 10",
+)
+def tested(story: Story) -> Findings:
+    """Judge the last test of each host (guideline: admin might need to test the resource)."""
+    looked = any(seen.record.check == "test" for seen in story.seen(SshCheck))
+    for part in _ended_well(story) if looked and story.full else ():
+        checks = story.checks(part.host, "test")
+        yield rule(
+            bool(checks) and checks[-1].record.ok,
+            f"{part.host}: expected the operator's test to pass after full maintenance; found"
+            f" {checks[-1].record.value if checks else 'no test'!r}",
+            *(seen.record for seen in checks),
+        )

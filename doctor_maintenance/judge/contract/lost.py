@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing is lost: every instance, every nova-compute, every session comes to a good or a named end."""
+
+from __future__ import annotations
+
+from doctor_maintenance.judge.contract.clause import Findings, clause, rule
+from doctor_maintenance.judge.lives import DELETED, Life
+from doctor_maintenance.judge.records import Session
+from doctor_maintenance.judge.story import Story
+from doctor_maintenance.protocol import HostState, SessionState
+
+ACTIVE = "ACTIVE"
+_FINAL_SESSION = {state.value for state in SessionState if state.final}
+_FINAL_HOST = {state.value for state in HostState if state.final}
+
+
+@clause(
+    "lost.no_instance",
+    "every instance that its owner did not delete exists and is ACTIVE at the end",
+    "DESIGN 5: nothing lost",
+)
+def no_instance(story: Story) -> Findings:
+    """Judge the last state of every instance that ever was ACTIVE.
+
+    Where nobody knows who deleted one, a re-created instance of the same name and project, ACTIVE at
+    the end, shows that its owner did.
+    """
+    for life in story.lives.values():
+        if not any(state.record.status == ACTIVE for state in life.states):
+            continue
+        last = life.last
+        good = last.status == ACTIVE
+        if last.status == DELETED:
+            good = last.by_owner or (last.by_owner is None and _replaced(story, life))
+        yield rule(
+            good,
+            f"instance {life.instance_id} ({life.name or 'no name'}): expected it to be ACTIVE at the end; it was"
+            f" {last.status}{'' if last.host is None else f' on {last.host}'}",
+            last,
+        )
+
+
+def _replaced(story: Story, gone: Life) -> bool:
+    return any(
+        life.project_id == gone.project_id and life.name == gone.name and life.last.status == ACTIVE
+        for life in story.lives.values()
+        if life is not gone and gone.name
+    )
+
+
+@clause(
+    "lost.no_service",
+    "every nova-compute that was disabled for maintenance is enabled at the end, but for a failed host's",
+    "10",
+)
+def no_service(story: Story) -> Findings:
+    """Judge the last status of each nova-compute that was disabled."""
+    for part in {part.host: part for part in story.rounds if part.disable is not None}.values():
+        if story.host_state(part.host) == HostState.MAINTENANCE_FAILED:
+            continue
+        last = story.services[part.host][-1].record
+        yield rule(
+            last.status == "enabled",
+            f"{part.host}: expected nova-compute to be enabled at the end, as no session names the host as failed;"
+            f" it was disabled ({last.reason or 'no reason'})",
+            last,
+        )
+
+
+@clause(
+    "lost.operator_disabled_stays",
+    "a nova-compute that an operator had disabled before stays disabled",
+    "DESIGN 2: an operator had disabled a host before",
+)
+def operator_disabled_stays(story: Story) -> Findings:
+    """Judge every record of such a service."""
+    for host in story.scenario.operator_disabled:
+        seen = story.services.get(host, [])
+        if not seen:
+            continue
+        enabled = [item.record for item in seen if item.record.status == "enabled"]
+        yield rule(
+            not enabled,
+            f"{host}: expected nova-compute to stay disabled, as an operator had disabled it before; it was enabled",
+            *enabled,
+        )
+
+
+@clause(
+    "session.ends",
+    "every session ends in a named final state, and so does each of its hosts",
+    "DESIGN 5: nothing lost",
+)
+def ends(story: Story) -> Findings:
+    """Judge the last that the admin tool says of every session that was heard of."""
+    if not story.sessions:
+        return
+    for session in story.sessions.values():
+        yield rule(
+            session.state in _FINAL_SESSION,
+            f"session {session.session_id}: expected it to end in one of {', '.join(sorted(_FINAL_SESSION))}; it was"
+            f" last {session.state}",
+            session,
+        )
+        if session.state in _FINAL_SESSION:
+            undecided = sorted(
+                f"{host} {state}"
+                for host, state in session.hosts.items()
+                if state not in _FINAL_HOST
+            )
+            yield rule(
+                not undecided,
+                f"session {session.session_id}: expected each host in a final state at its end; found"
+                f" {', '.join(undecided)}",
+                session,
+            )
+
+
+@clause(
+    "session.covers_hosts",
+    "every host of the scenario is in a session",
+    "DESIGN 2: several hosts",
+)
+def covers_hosts(story: Story) -> Findings:
+    """Judge that no host was quietly left out."""
+    if not story.sessions:
+        return
+    for host in story.scenario.hosts:
+        yield rule(
+            story.host_state(host) is not None,
+            f"{host}: expected a session to have it; none did",
+            *story.sessions.values(),
+        )
+
+
+@clause(
+    "session.state_fits_hosts",
+    "a session's final state says what became of its hosts",
+    "DESIGN 2: cancel",
+)
+def state_fits_hosts(story: Story) -> Findings:
+    """Judge the state of the session against the states of its hosts."""
+    for session in story.sessions.values():
+        if session.state in _FINAL_SESSION and session.hosts:
+            expected = _state_of(session)
+            yield rule(
+                session.state == expected,
+                f"session {session.session_id}: expected {expected} with hosts {dict(session.hosts)}; found"
+                f" {session.state}",
+                session,
+            )
+
+
+def _state_of(session: Session) -> str:
+    states = set(session.hosts.values())
+    if HostState.MAINTENANCE_FAILED in states:
+        return SessionState.MAINTENANCE_FAILED
+    if states == {HostState.MAINTENANCE_OVER}:
+        return SessionState.MAINTENANCE_OVER
+    return SessionState.MAINTENANCE_CANCELED
+
+
+@clause(
+    "session.hosts_fit_events",
+    "what a session says of a host is what others saw of it",
+    "DESIGN 4.5",
+)
+def hosts_fit_events(story: Story) -> Findings:
+    """Judge each host's final state against the messages, where the inspector's were seen."""
+    if not any(not message.to_project for message in story.messages):
+        return
+    last = {part.host: part for part in story.rounds}
+    for session in story.sessions.values():
+        for host, state in session.hosts.items():
+            part = last.get(host)
+            began = part is not None and part.in_maintenance is not None
+            over = part is not None and part.over is not None
+            if state == HostState.MAINTENANCE_OVER:
+                good, expected = (
+                    began and over,
+                    "IN_MAINTENANCE and MAINTENANCE_OVER to the inspector",
+                )
+            elif state == HostState.MAINTENANCE_FAILED:
+                good, expected = (
+                    began and not over,
+                    "IN_MAINTENANCE and no MAINTENANCE_OVER to the inspector",
+                )
+            else:
+                continue
+            evidence = part.told_host if part is not None else []
+            yield rule(
+                good,
+                f"{host}: session {session.session_id} calls it {state}; expected {expected}, found"
+                f" {', '.join(message.content.state for message in evidence) or 'nothing'}",
+                session,
+                *(record for message in evidence for record in message.records),
+            )

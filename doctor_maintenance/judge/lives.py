@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where an instance was and how it did, as far as its records prove it.
+
+Between two looks a witness does not know which of the two states held, so a question here is about an
+interval and has two forms: what is *possible* in it, and what is *certain* in all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, NamedTuple, TypeVar
+
+from doctor_maintenance.judge.moment import END, Moment, Point
+from doctor_maintenance.judge.records import Instance, Record
+
+R = TypeVar("R", bound=Record)
+
+DELETED = "DELETED"
+RUNNING = frozenset({"ACTIVE", "MIGRATING", "VERIFY_RESIZE", "PASSWORD"})
+"""The statuses in which Nova says that the guest runs; in a cold migration (RESIZE) it does not."""
+
+BEING_MOVED = frozenset({"MIGRATING", "RESIZE", "VERIFY_RESIZE", "REVERT_RESIZE"})
+"""The statuses in which an instance is still a matter of two hosts."""
+
+
+class Seen(NamedTuple, Generic[R]):
+    """A record, and when what it tells happened."""
+
+    moment: Moment
+    record: R
+
+
+class State(NamedTuple):
+    """A state of an instance: when it began, and what it was.
+
+    Attributes:
+        moment: when it began.
+        record: what it was.
+        origin: the host that a move of the instance began on, while it is not finished.
+    """
+
+    moment: Moment
+    record: Instance
+    origin: str | None
+
+
+class Span(NamedTuple):
+    """A state and how long it held: from ``begin`` until ``end``."""
+
+    begin: Moment
+    end: Moment
+    state: State
+
+
+Test = Callable[[State], bool]
+
+
+class Life:
+    """One instance, from its first record to its last.
+
+    Args:
+        seen: its records in order, at least one.
+
+    Attributes:
+        instance_id: its ID.
+        name: its name.
+        project_id: whose it is.
+        states: its states in order.
+    """
+
+    __slots__ = ("instance_id", "name", "project_id", "states")
+
+    def __init__(self, seen: Iterable[Seen[Instance]]) -> None:
+        self.states = list(_with_origins(seen))
+        first = self.states[0].record
+        self.instance_id = first.instance_id
+        self.name = next((state.record.name for state in self.states if state.record.name), "")
+        self.project_id = first.project_id
+
+    @property
+    def last(self) -> Instance:
+        """The last that was seen of it."""
+        return self.states[-1].record
+
+    def spans(self) -> Iterator[Span]:
+        """Return its states in order, each with its begin and end."""
+        for place, state in enumerate(self.states):
+            following = self.states[place + 1 : place + 2]
+            end = following[0].moment if following else Moment(END, END)
+            yield Span(state.moment, end, state)
+
+    def possible(self, lower: Point, upper: Point) -> list[State]:
+        """Return the states that may have held somewhere in an interval."""
+        return [
+            span.state
+            for span in self.spans()
+            if span.begin.lower <= upper and span.end.upper > lower
+        ]
+
+    def may(self, test: Test, lower: Point, upper: Point) -> bool:
+        """Return whether a state that passes the test may have held in the interval."""
+        return any(map(test, self.possible(lower, upper)))
+
+    def must(self, test: Test, lower: Point, upper: Point) -> bool:
+        """Return whether every state that may have held in the interval passes the test."""
+        states = self.possible(lower, upper)
+        return bool(states) and all(map(test, states))
+
+
+def _with_origins(seen: Iterable[Seen[Instance]]) -> Iterator[State]:
+    origin: str | None = None
+    host: str | None = None
+    for moment, record in seen:
+        if record.status not in BEING_MOVED:
+            origin = None
+        elif origin is None:
+            origin = host or record.host
+        host = record.host
+        yield State(moment, record, origin)
+
+
+def is_on(host: str) -> Test:
+    """Return the test whether an instance is on a host."""
+    return lambda state: state.record.host == host and state.record.status != DELETED
+
+
+def is_bound_to(host: str) -> Test:
+    """Return the test whether an instance needs a host, be it only because a move off it is not finished."""
+    return lambda state: (
+        state.record.status != DELETED and host in (state.record.host, state.origin)
+    )
+
+
+def runs(state: State) -> bool:
+    """Return whether Nova says that the guest runs."""
+    return state.record.status in RUNNING
+
+
+def lives_of(seen: Iterable[Seen[Instance]]) -> dict[str, Life]:
+    """Sort the records of instances by instance."""
+    states: dict[str, list[Seen[Instance]]] = {}
+    for item in seen:
+        states.setdefault(item.record.instance_id, []).append(item)
+    return {instance_id: Life(found) for instance_id, found in states.items()}
