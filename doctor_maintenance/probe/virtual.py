@@ -44,6 +44,7 @@ class VirtualProbe:
         self._rate_hz = rate_hz
         self._stretches: list[_Stretch] = []
         self._until: float | None = None
+        self._look_is_due = False
 
     def start(self) -> None:
         """Begin now."""
@@ -52,10 +53,19 @@ class VirtualProbe:
     def changed(self, event: object = None) -> None:
         """Look again who answers; to be called at every change of the cloud (``cloud.subscribe``).
 
+        The look is taken when the present callback is over, as a change may be told before it is
+        complete.
+
         Args:
             event: not looked at; it is there so that this can be the subscriber itself.
         """
-        if not self._stretches or self._until is not None:
+        if self._stretches and self._until is None and not self._look_is_due:
+            self._look_is_due = True
+            self._clock.call_later(0.0, self._look)
+
+    def _look(self) -> None:
+        self._look_is_due = False
+        if self._until is not None:
             return
         now = self._clock.now()
         who = self._ask(self._slots(now))
@@ -71,8 +81,8 @@ class VirtualProbe:
 
     def stop(self) -> ProbeReport:
         """Look no more, and return the report."""
-        self.changed()
-        if self._until is None:
+        if self._stretches and self._until is None:
+            self._look()
             self._until = self._clock.now()
         return self.report()
 

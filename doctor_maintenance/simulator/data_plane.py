@@ -69,8 +69,8 @@ class AddressCloud(Protocol):
     def compute(self) -> GuestModel:
         """Its instances."""
 
-    def subscribe(self, callback: Callable[[CloudEvent], None]) -> Any:
-        """Tell of every change of state."""
+    def subscribe(self, callback: Callable[[CloudEvent], None]) -> Callable[[], None]:
+        """Tell of every change of state, until what is returned is called."""
 
 
 @dataclass(slots=True)
@@ -118,6 +118,7 @@ class DataPlane:
         self._counts: dict[str, Counts] = {}
         self._thread = threading.Thread(target=self._run, name="data-plane", daemon=True)
         self._closing = False
+        self._unsubscribe: Callable[[], None] = _nothing
 
     @property
     def port(self) -> int:
@@ -135,7 +136,8 @@ class DataPlane:
         Raises:
             PreconditionError: an address or the port is not to be had.
         """
-        self._cloud.subscribe(self._on_event)
+        clock = self._cloud.clock
+        self._unsubscribe = clock.call(lambda: self._cloud.subscribe(self._on_event))
         for address in self._addresses():
             try:
                 self._open(address)
@@ -147,6 +149,7 @@ class DataPlane:
     def close(self) -> None:
         """Answer no more, and end the thread."""
         self._closing = True
+        self._cloud.clock.call(self._unsubscribe)
         if self._thread.is_alive():
             self._wake()
             self._thread.join()
@@ -158,9 +161,13 @@ class DataPlane:
         return self._cloud.clock.call(lambda: sorted(network.floating_addresses()))
 
     def _on_event(self, event: CloudEvent) -> None:
-        if event.kind == "address" and not self._closing:
-            self._tasks.append(self._follow_addresses)
-            self._wake()
+        if event.kind == "address":
+            self.do(self._follow_addresses)
+
+    def do(self, task: Callable[[], None]) -> None:
+        """Run a task on the plane's thread, after everything that it was told before."""
+        self._tasks.append(task)
+        self._wake()
 
     def _wake(self) -> None:
         try:
@@ -342,6 +349,10 @@ def _bind(kind: socket.SocketKind, address: str, port: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def _nothing() -> None:
+    return None
 
 
 def _cannot(address: str, port: int, error: OSError) -> str:

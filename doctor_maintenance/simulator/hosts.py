@@ -90,8 +90,8 @@ class HostCloud(Protocol):
     def faults(self) -> Faults:
         """What goes wrong."""
 
-    def subscribe(self, callback: Callable[[CloudEvent], None]) -> Any:
-        """Tell of every change of state."""
+    def subscribe(self, callback: Callable[[CloudEvent], None]) -> Callable[[], None]:
+        """Tell of every change of state, until what is returned is called."""
 
 
 @dataclass(frozen=True, slots=True)

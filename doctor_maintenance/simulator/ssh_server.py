@@ -87,6 +87,7 @@ class SshHosts:
         self._connections: list[_Connection] = []
         self._thread = threading.Thread(target=self._run, name="ssh-hosts", daemon=True)
         self._closing = False
+        self._unsubscribe: Callable[[], None] = _nothing
 
     @property
     def port(self) -> int:
@@ -115,13 +116,15 @@ class SshHosts:
         self._bind_all()
         for name, listener in self._listeners.items():
             self._selector.register(listener, selectors.EVENT_READ, name)
-        self._cloud.subscribe(self._on_event)
+        clock = self._cloud.clock
+        self._unsubscribe = clock.call(lambda: self._cloud.subscribe(self._on_event))
         self._thread.start()
         self._post(self._follow_power)
 
     def close(self) -> None:
         """Cut every connection, listen no more and end the thread."""
         self._closing = True
+        self._cloud.clock.call(self._unsubscribe)
         if self._thread.is_alive():
             self._wake()
             self._thread.join()
@@ -160,7 +163,7 @@ class SshHosts:
         return host.powered and host.boot_id == connection.boot_id
 
     def _on_event(self, event: CloudEvent) -> None:
-        if event.kind == "host" and not self._closing:
+        if event.kind == "host":
             self._post(self._follow_power)
 
     def _post(self, task: Callable[[], None]) -> None:
@@ -361,6 +364,10 @@ class _Session(paramiko.ServerInterface):
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         self._hosts.begin(self._connection, channel, command.decode("utf-8", "replace"))
         return True
+
+
+def _nothing() -> None:
+    return None
 
 
 def _listen(address: str, port: int) -> socket.socket:
