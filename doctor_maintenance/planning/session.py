@@ -130,8 +130,8 @@ class Session:
         elif isinstance(event, saw.OperatorContinued):
             out = self._operate(event.host, HostWork.resume, now)
         elif isinstance(event, saw.OperatorReleased):
-            self._stop_reason = "the operator put a failed host back and stopped the session"
             out = self._operate(event.host, HostWork.release, now)
+            self._stop_reason = "the operator put a failed host back and stopped the session"
         else:
             out = self.works[self._host_of(event)].handle(event, now)
         return out + self._go_on(now)
