@@ -7,26 +7,23 @@ locks, and nothing waits: commands are flows, deadlines are timers.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from doctor_maintenance.admin_tool import codec
 from doctor_maintenance.admin_tool.journal import Journal
 from doctor_maintenance.clock import Clock, TimerHandle
 from doctor_maintenance.exceptions import ConflictError, LimitError, NotFoundError
 from doctor_maintenance.flow import Flow, start
-from doctor_maintenance.planning import Session, SessionRequest, SessionRules
+from doctor_maintenance.observations import Observe, ignore
+from doctor_maintenance.planning import Session, SessionRequest, SessionRules, codec
 from doctor_maintenance.planning import commands as do
 from doctor_maintenance.planning import events as saw
 from doctor_maintenance.protocol import HostState, Reply, times
 from doctor_maintenance.workers import Outcome, Workers
 
 LOG = logging.getLogger(__name__)
-
-Observe = Callable[[str, Mapping[str, Any]], None]
 
 _LEFT_ALONE = frozenset({HostState.MAINTENANCE_OVER, HostState.MAINTENANCE_CANCELED})
 
@@ -36,10 +33,6 @@ class Performer(Protocol):
 
     def perform(self, command: do.Answered) -> Flow[saw.Event]:
         """Perform a command and return the event that answers it."""
-
-
-def ignore(kind: str, fields: Mapping[str, Any]) -> None:
-    """Observe nothing."""
 
 
 class Engine:
@@ -187,7 +180,7 @@ class Engine:
         """Return what happened in a session, as an operator may see it."""
         stored = self._journal.session(session_id)
         return [
-            {"at": times.to_iso(at), **json.loads(codec.dump_event(event))}
+            {"at": times.to_iso(at), **codec.event_to_data(event)}
             for at, event in stored.events
         ]
 

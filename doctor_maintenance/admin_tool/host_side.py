@@ -8,16 +8,17 @@ one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from doctor_maintenance.admin_tool.calls import CloudCalls, Server
 from doctor_maintenance.admin_tool.patience import patiently
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import CloudError, MaintenanceError, RemoteError, RemoteTimeout
 from doctor_maintenance.flow import Flow, blocking, callback, wait
+from doctor_maintenance.observations import Observe
 from doctor_maintenance.planning.commands import Maintain, RestoreInstances, WorkStep
 from doctor_maintenance.remote import CommandResult, HostAddress, Remote
 
@@ -26,8 +27,6 @@ LOG = logging.getLogger(__name__)
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 _OUTPUT_SHOWN = 200
 _SHORT_COMMAND_S = 10.0
-
-Observe = Callable[[str, Mapping[str, Any]], None]
 
 
 class Memos(Protocol):

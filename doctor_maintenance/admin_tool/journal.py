@@ -8,13 +8,13 @@ from before a reboot.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from doctor_maintenance.admin_tool import codec
 from doctor_maintenance.exceptions import NotFoundError
-from doctor_maintenance.planning import SessionRequest, SessionRules
+from doctor_maintenance.planning import SessionRequest, SessionRules, codec
 from doctor_maintenance.planning.events import Event
 
 
@@ -81,11 +81,13 @@ class MemoryJournal:
 
     def open(self, request: SessionRequest, rules: SessionRules) -> None:
         """Store a new session."""
-        self._sessions[request.session_id] = _Kept(codec.dump(request), codec.dump(rules))
+        self._sessions[request.session_id] = _Kept(
+            json.dumps(codec.request_to_data(request)), json.dumps(codec.rules_to_data(rules))
+        )
 
     def append(self, session_id: str, at: float, event: Event) -> None:
         """Store that an event was taken at a time."""
-        self._find(session_id).events.append((at, codec.dump_event(event)))
+        self._find(session_id).events.append((at, json.dumps(codec.event_to_data(event))))
 
     def remember(self, session_id: str, key: str, memo: Mapping[str, str]) -> None:
         """Store a command's memo."""
@@ -103,9 +105,11 @@ class MemoryJournal:
         """
         kept = self._find(session_id)
         return StoredSession(
-            request=codec.load(SessionRequest, kept.request),
-            rules=codec.load(SessionRules, kept.rules),
-            events=tuple((at, codec.load_event(text)) for at, text in kept.events),
+            request=codec.request_from_data(json.loads(kept.request)),
+            rules=codec.rules_from_data(json.loads(kept.rules)),
+            events=tuple(
+                (at, codec.event_from_data(json.loads(text))) for at, text in kept.events
+            ),
         )
 
     def session_ids(self) -> Iterable[str]:
