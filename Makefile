@@ -12,6 +12,7 @@ $(shell rm -f $(VENV)/.ready-*)
 endif
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help maintenance test clean
 
 help:
@@ -33,4 +34,4 @@ $(VENV)/.ready-tox: tools/install
 	tools/install $(VENV) tox 'tox>=4.11,<5'
 
 clean:
-	rm -rf $(VENV) .tox build docs/_build .maintenance *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV).lock .tox build docs/_build .maintenance *.egg-info .mypy_cache .ruff_cache .pytest_cache
