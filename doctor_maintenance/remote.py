@@ -225,11 +225,11 @@ def load_key(path: Path) -> paramiko.PKey:
         raise PreconditionError(
             f"ssh.key_file: expected a private key in {path}, found: {error.strerror or error}"
         ) from error
-    except paramiko.PasswordRequiredException as error:
+    except (paramiko.PasswordRequiredException, TypeError) as error:  # either, by the kind of key
         raise PreconditionError(
             f"ssh.key_file: {path} has a passphrase; use a key without one, or no key_file and an agent"
         ) from error
-    except (paramiko.SSHException, ValueError, TypeError) as error:
+    except (paramiko.SSHException, ValueError) as error:
         raise PreconditionError(
             f"ssh.key_file: {path} is no private key that can be used: {error}"
         ) from error
