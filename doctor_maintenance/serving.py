@@ -25,7 +25,6 @@ import waitress.server
 from waitress import wasyncore
 
 from doctor_maintenance.exceptions import PreconditionError
-from doctor_maintenance.serving_tls import TlsFront, context
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -126,13 +125,16 @@ def serve(
         PreconditionError: the port is in use, the address is not this machine's, the port needs
             rights that we do not have, or a file for HTTPS cannot be used.
     """
-    tls_context = context(tls.certificate, tls.key) if tls else None
-    listening = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
-    port = listening.getsockname()[1]
-    if tls_context is None:
-        inner = _Waitress(app, listening, threads, max_body_bytes, scheme="http")
-        return Server(f"http://{shown}:{port}", port, inner.close)
+    if tls is None:
+        plain = _Waitress(app, _listen(host, port), threads, max_body_bytes, scheme="http")
+        return Server(f"http://{shown}:{plain.address[1]}", plain.address[1], plain.close)
+
+    from doctor_maintenance.serving_tls import TlsFront, context  # asyncio is slow to import
+
+    tls_context = context(tls.certificate, tls.key)
+    listening = _listen(host, port)
+    bound = listening.getsockname()[1]
     inner = _Waitress(app, _listen("127.0.0.1", 0), threads, max_body_bytes, scheme="https")
     front = TlsFront(listening, inner.address, tls_context)
 
@@ -140,7 +142,7 @@ def serve(
         front.close()
         inner.close()
 
-    return Server(f"https://{shown}:{port}", port, close)
+    return Server(f"https://{shown}:{bound}", bound, close)
 
 
 class _Waitress:
