@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
 
 from doctor_maintenance import cloud
@@ -87,26 +88,19 @@ class CloudCalls:
         self._connection = connection
 
     def admin_project_id(self) -> str:
-        """Return the project of the operator himself.
+        """Return the operator's own project.
 
         Raises:
             CloudError: he cannot log in.
         """
-        project_id: list[str | None] = []
-
-        def ask() -> Any:
-            project_id.append(self._connection.session.get_project_id())
-            return self._connection.session.get(
-                "/auth/tokens",
-                endpoint_filter={"service_type": "identity", "version": 3},
-                headers={"X-Subject-Token": self._connection.session.get_token()},
-                raise_exc=False,
-            )
-
-        cloud.call("log in as the operator", ask)
-        if not project_id[0]:
-            raise CloudError("log in as the operator: the token is of no project", permanent=True)
-        return project_id[0]
+        what = "log in to the cloud as the operator"
+        try:
+            project_id = self._connection.session.get_project_id()
+        except ClientException as error:
+            raise CloudError(f"{what}: {error}") from error
+        if not project_id:
+            raise CloudError(f"{what}: the token is of no project", permanent=True)
+        return str(project_id)
 
     def services(self) -> list[ComputeService]:
         """Return every nova-compute."""

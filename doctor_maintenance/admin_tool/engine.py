@@ -180,8 +180,7 @@ class Engine:
         """Return what happened in a session, as an operator may see it."""
         stored = self._journal.session(session_id)
         return [
-            {"at": times.to_iso(at), **codec.event_to_data(event)}
-            for at, event in stored.events
+            {"at": times.to_iso(at), **codec.event_to_data(event)} for at, event in stored.events
         ]
 
     # Beginning and end.

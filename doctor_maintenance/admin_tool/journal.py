@@ -107,9 +107,7 @@ class MemoryJournal:
         return StoredSession(
             request=codec.request_from_data(json.loads(kept.request)),
             rules=codec.rules_from_data(json.loads(kept.rules)),
-            events=tuple(
-                (at, codec.event_from_data(json.loads(text))) for at, text in kept.events
-            ),
+            events=tuple((at, codec.event_from_data(json.loads(text))) for at, text in kept.events),
         )
 
     def session_ids(self) -> Iterable[str]:

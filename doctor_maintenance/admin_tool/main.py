@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The admin tool as a process of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from openstack.connection import Connection
+
+from doctor_maintenance import observations, serving
+from doctor_maintenance.admin_tool.assembly import assemble, embedded_bus, rules_by
+from doctor_maintenance.admin_tool.calls import CloudCalls
+from doctor_maintenance.admin_tool.engine import Engine
+from doctor_maintenance.admin_tool.http_driver import HttpTransport
+from doctor_maintenance.admin_tool.notifier import BusDriver, Driver, load_driver
+from doctor_maintenance.clock import WallClock
+from doctor_maintenance.cloud import connect_by, http_session
+from doctor_maintenance.exceptions import CloudError, PreconditionError
+from doctor_maintenance.lifecycle import serve_until_stopped
+from doctor_maintenance.remote import ParamikoRemote
+from doctor_maintenance.settings import Settings
+from doctor_maintenance.workers import ThreadWorkers
+
+LOG = logging.getLogger(__name__)
+
+_GRACE_S = 2.0
+"""What the end may take beyond the time that sessions have for theirs."""
+
+
+def serve(settings: Settings, *, seen: Path | None = None, die_with_parent: bool = False) -> int:
+    """Serve until told to stop; running sessions are then canceled or waited for.
+
+    Args:
+        settings: the options; groups ``admin_tool``, ``ssh`` and ``cloud`` count.
+        seen: the file that what is witnessed is appended to; None: nowhere.
+        die_with_parent: end as well when standard input does.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        PreconditionError: the port is in use, the cloud does not let us in, or a file is missing.
+    """
+    own = settings.admin_tool
+    http = http_session()
+    connection = connect_by(settings.cloud, http)
+    try:
+        admin_project_id = CloudCalls(connection).admin_project_id()
+    except CloudError as error:
+        raise PreconditionError(
+            f"the cloud does not let the admin tool in: {error}; check the operator's credentials"
+        ) from error
+    with ExitStack() as stack:
+        clock = WallClock()
+        observe = observations.ignore
+        if seen is not None:
+            file = observations.ObservationFile(seen, clock, "admin_tool")
+            observe = stack.enter_context(file).observe
+        clock.start()
+        stack.callback(clock.stop)
+        workers = stack.enter_context(ThreadWorkers(clock, own.workers))
+        rules = rules_by(settings, admin_project_id, own.url or "")
+        tool = assemble(
+            clock=clock,
+            workers=workers,
+            connection=connection,
+            driver=_driver(settings, connection),
+            remote=_remote(settings, workers),
+            rules=rules,
+            observe=observe,
+        )
+        server = serving.serve(
+            tool.app,
+            own.bind,
+            own.port,
+            threads=own.threads,
+            max_body_bytes=own.max_body_bytes,
+            tls=serving.Tls.from_settings(own.tls_certificate, own.tls_key),
+        )
+        stack.callback(server.close)
+        url = own.url or server.url
+        tool.engine.rules = replace(rules.session, base_url=url.rstrip("/"))
+        clock.call(tool.engine.recover)
+        return serve_until_stopped(
+            url,
+            lambda: _end(tool.engine, clock, own.stop_timeout_s),
+            die_with_parent=die_with_parent,
+        )
+
+
+def _end(engine: Engine, clock: WallClock, within_s: float) -> None:
+    """Let sessions come to an end, for so long."""
+    ended = threading.Event()
+    clock.call(lambda: engine.close(within_s, ended.set))
+    if not ended.wait(within_s + _GRACE_S):
+        LOG.error("sessions did not come to an end within %g s", within_s)
+
+
+def _driver(settings: Settings, connection: Connection) -> Driver:
+    own = settings.admin_tool
+    if own.notify_driver == "http":
+        url = own.notification_url or embedded_bus(connection)
+        transport = HttpTransport(url, connection.session, own.notify_timeout_s)
+        return load_driver("http", transport)
+    return BusDriver(own.transport_url, settings.oslo)
+
+
+def _remote(settings: Settings, workers: ThreadWorkers) -> ParamikoRemote:
+    ssh = settings.ssh
+    return ParamikoRemote(
+        workers,
+        user=ssh.user,
+        key_file=ssh.key_file,
+        known_hosts=ssh.known_hosts,
+        accept_unknown=ssh.accept_unknown,
+        connect_timeout_s=ssh.connect_timeout_s,
+    )
