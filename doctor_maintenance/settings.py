@@ -135,6 +135,18 @@ class AdminToolSettings:
     migrate_retries: int = option(
         2, "How often a failed migration of an instance is tried again.", low=0, high=20
     )
+    move_retry_s: float = option(
+        15.0,
+        "How long before a failed migration of an instance is tried again, in seconds.",
+        low=0.0,
+        high=DAY_S,
+    )
+    migration_timeout_s: float = option(
+        600.0,
+        "How long one migration may take before it is given up, in seconds.",
+        low=0.1,
+        high=DAY_S,
+    )
     host_timeout_s: float = option(
         900.0,
         "How long a host may take to come back after a reboot, in seconds.",
@@ -153,6 +165,23 @@ class AdminToolSettings:
         "A command run over SSH on each host in maintenance, in the order given; the first that fails "
         "ends the host's maintenance as failed.",
         repeat=True,
+    )
+    reboot_command: str = option(
+        "sudo systemctl reboot",
+        "The command that reboots a host in maintenance of type `reboot`, run over SSH.",
+    )
+    settle_s: float = option(
+        0.2,
+        "How long between telling everybody that a host is in maintenance and the maintenance itself, "
+        "in seconds.",
+        low=0.0,
+        high=3_600.0,
+    )
+    stop_timeout_s: float = option(
+        30.0,
+        "How long the admin tool may take to put hosts back when it is told to end, in seconds.",
+        low=0.0,
+        high=DAY_S,
     )
     test_command: str | None = option(
         "true",
