@@ -78,6 +78,7 @@ esac
     return script
 
 
+@pytest.mark.slow
 def test_every_package_of_the_project_is_in_the_wheel(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     for path in tracked(*OUR_PACKAGES, "pyproject.toml", "setup.py", "README.md", "LICENSE"):
