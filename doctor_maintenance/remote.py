@@ -229,7 +229,7 @@ def load_key(path: Path) -> paramiko.PKey:
         raise PreconditionError(
             f"ssh.key_file: {path} has a passphrase; use a key without one, or no key_file and an agent"
         ) from error
-    except (paramiko.SSHException, ValueError) as error:
+    except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, ValueError) as error:
         raise PreconditionError(
             f"ssh.key_file: {path} is no private key that can be used: {error}"
         ) from error

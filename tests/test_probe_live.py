@@ -185,6 +185,13 @@ def test_stopping_twice_gives_the_same_report() -> None:
         assert probe.stop() == probe.stop()
 
 
+def test_a_probe_that_never_started_can_be_stopped() -> None:
+    with scripted(ProbeProtocol.UDP, lambda seq: "a") as service:
+        report = make_probe(service, ProbeProtocol.UDP).stop()
+
+    assert (report.sent, report.lost) == (0, 0)
+
+
 @pytest.mark.parametrize("protocol", list(ProbeProtocol))
 def test_an_address_that_is_none_is_refused_at_once(protocol: ProbeProtocol) -> None:
     with pytest.raises(PreconditionError, match=r"cannot ask no\.such\.address"):

@@ -9,6 +9,7 @@ the thread did not run is an answer.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import selectors
 import socket
@@ -58,8 +59,11 @@ class LiveProbe:
     def stop(self) -> ProbeReport:
         """Send no more, wait up to the timeout for answers still on their way, and return the report."""
         self._stopping = True
-        if self._thread.is_alive():
-            self._wake_up.send(b"x")
+        if self._thread.ident is None:
+            self._end()
+        elif self._thread.is_alive():
+            with contextlib.suppress(OSError):  # it may be ending by itself
+                self._wake_up.send(b"x")
             self._thread.join()
         return self.report()
 
@@ -92,6 +96,10 @@ class LiveProbe:
         except Exception:
             LOG.exception("the probe of %s failed and sends no more", self._config.address)
         finally:
+            self._end()
+
+    def _end(self) -> None:
+        if self._until is None:
             self._until = self._now()
             self._transport.close()
             self._selector.close()

@@ -9,12 +9,15 @@ cloud's time. Nothing is executed on this machine.
 from __future__ import annotations
 
 import contextlib
+import heapq
 import hmac
+import itertools
 import logging
 import selectors
 import socket
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
@@ -36,7 +39,6 @@ LOG = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 256
 LOGIN_TIMEOUT_S = 30.0
-_MIN_DURATION_S = 0.002
 _CLOSE_AFTER_S = 0.25
 _SEND_TIMEOUT_S = 1.0
 _REBIND_AFTER_S = 0.1
@@ -83,6 +85,8 @@ class SshHosts:
         self._wake_up.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._tasks: deque[Callable[[], None]] = deque()
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
         self._listeners: dict[str, socket.socket] = {}
         self._connections: list[_Connection] = []
         self._thread = threading.Thread(target=self._run, name="ssh-hosts", daemon=True)
@@ -149,8 +153,9 @@ class SshHosts:
         answer = perform(self._cloud, self._table, connection.host, command)
         LOG.debug("host %s: %r answers %s", connection.host, command, answer)
         if answer is not None:
-            delay_s = max(_MIN_DURATION_S, answer.duration_s)
-            self._cloud.clock.call_later(delay_s, lambda: self._finish(connection, channel, answer))
+            self._cloud.clock.call_later(
+                answer.duration_s, lambda: self._finish(connection, channel, answer)
+            )
 
     def _finish(
         self, connection: _Connection, channel: paramiko.Channel, answer: CommandAnswer
@@ -191,15 +196,24 @@ class SshHosts:
 
     def _turn(self) -> None:
         try:
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(self._wait_s()):
                 if key.fileobj is self._woken:
                     self._woken.recv(4096)
                 else:
                     self._accept(str(key.data))
             while self._tasks:
                 self._tasks.popleft()()
+            while self._timers and self._timers[0][0] <= time.monotonic():
+                heapq.heappop(self._timers)[2]()
         except Exception:
             LOG.exception("the SSH servers of the hosts go on after a failure")
+
+    def _later(self, delay_s: float, task: Callable[[], None]) -> None:
+        """Run a task on our thread after a time that is real, whatever the pace of the cloud's."""
+        heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._order), task))
+
+    def _wait_s(self) -> float | None:
+        return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
 
     def _accept(self, name: str) -> None:
         listener = self._listeners.get(name)
@@ -210,18 +224,22 @@ class SshHosts:
         except OSError:
             return
         self._connections = [entry for entry in self._connections if entry.alive]
-        host = self._cloud.compute.hosts[name]
-        fault = self._cloud.clock.call(lambda: self._cloud.faults.decide("host.connect", host=name))
+        boot_id, fault = self._cloud.clock.call(
+            lambda: (
+                self._cloud.compute.hosts[name].boot_id,
+                self._cloud.faults.decide("host.connect", host=name),
+            )
+        )
         behaviour = "" if fault is None else fault.name
         if behaviour == "ssh_refused" or len(self._connections) >= MAX_CONNECTIONS:
             _reset(sock)
             return
-        connection = _Connection(self, name, host.boot_id, sock)
+        connection = _Connection(self, name, boot_id, sock)
         self._connections.append(connection)
         if behaviour != "ssh_hangs":
             changed = behaviour == "ssh_host_key_changed"
             connection.talk(new_key() if changed else self._keys[name])
-            self._cloud.clock.call_later(LOGIN_TIMEOUT_S, connection.cut_unless_logged_in)
+        self._later(LOGIN_TIMEOUT_S, connection.cut_unless_logged_in)
 
     def _reply(
         self, connection: _Connection, channel: paramiko.Channel, answer: CommandAnswer
@@ -236,10 +254,9 @@ class SshHosts:
             LOG.debug("host %s: the client did not wait for an answer: %s", connection.host, error)
         # A client that has what it wants closes first. Closing here at once could overtake the library's own
         # confirmation of the command, which its thread may not have sent yet.
-        clock = self._cloud.clock
-        clock.call_later(_CLOSE_AFTER_S, lambda: self._post(channel.close))
+        self._later(_CLOSE_AFTER_S, channel.close)
         if answer.reboots:
-            clock.call(lambda: self._cloud.compute.machines.reboot(connection.host))
+            self._cloud.clock.call(lambda: self._cloud.compute.machines.reboot(connection.host))
 
     def _follow_power(self) -> None:
         """Listen on the hosts that run, and cut what was connected to those that stopped or rebooted."""
@@ -265,7 +282,7 @@ class SshHosts:
             listener = _listen(self._addresses[name], self._port)
         except OSError as error:
             LOG.warning("host %s: cannot listen yet: %s", name, error)
-            self._cloud.clock.call_later(_REBIND_AFTER_S, lambda: self._post(self._follow_power))
+            self._later(_REBIND_AFTER_S, self._follow_power)
             return
         self._listeners[name] = listener
         self._selector.register(listener, selectors.EVENT_READ, name)
@@ -337,7 +354,7 @@ class _Connection:
 
     def cut_unless_logged_in(self) -> None:
         """Drop the connection if nobody has logged in on it."""
-        if self._transport is not None and not self._transport.is_authenticated():
+        if self._transport is None or not self._transport.is_authenticated():
             self.cut()
 
 
