@@ -68,7 +68,7 @@ def serve(settings: Settings, *, seen: Path | None = None, die_with_parent: bool
             clock=clock,
             workers=workers,
             connection=connection,
-            driver=_driver(settings, connection),
+            driver=driver_by(settings, connection),
             remote=_remote(settings, workers),
             rules=rules,
             observe=observe,
@@ -100,7 +100,8 @@ def _end(engine: Engine, clock: WallClock, within_s: float) -> None:
         LOG.error("sessions did not come to an end within %g s", within_s)
 
 
-def _driver(settings: Settings, connection: Connection) -> Driver:
+def driver_by(settings: Settings, connection: Connection) -> Driver:
+    """Return the notification driver that the settings name; the inspector uses it too."""
     own = settings.admin_tool
     if own.notify_driver == "http":
         url = own.notification_url or embedded_bus(connection)
