@@ -239,11 +239,11 @@ class CloudCalls:
 
     def subscribed_projects(self) -> frozenset[str]:
         """Return the projects that have an alarm on their maintenance notifications."""
-        adapter = self._connection.alarm
+        query = {"q.field": "all_projects", "q.op": "eq", "q.value": "true"}
         alarms = cloud.call_json(
             "list all projects' alarms",
-            lambda: adapter.get(
-                "/v2/alarms", params={"q.field": "all_projects", "q.op": "eq", "q.value": "true"}
+            lambda: self._connection.session.get(
+                self._aodh() + "/v2/alarms", params=query, raise_exc=False
             ),
         )
         return frozenset(str(alarm["project_id"]) for alarm in alarms if _tells(alarm))
@@ -283,6 +283,18 @@ class CloudCalls:
         return cloud.call_json(
             what, lambda: self._nova().get(path, params=query or None, **_VERSION)
         )
+
+    def _aodh(self) -> str:
+        """Return Aodh's root; the catalog may name it with its version or without."""
+        config = self._connection.config
+        endpoint = self._connection.session.get_endpoint(
+            service_type="alarming",
+            interface=config.get_interface("alarm"),
+            region_name=config.region_name,
+        )
+        if endpoint is None:
+            raise CloudError("the cloud has no alarming service", permanent=True)
+        return str(endpoint).rstrip("/").removesuffix("/v2")
 
     def _nova(self) -> Any:
         return self._connection.compute
