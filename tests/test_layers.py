@@ -9,7 +9,7 @@ from pathlib import Path
 
 PACKAGE = "doctor_maintenance.simulator.services"
 FOLDER = Path(__file__).parent.parent.joinpath(*PACKAGE.split("."))
-SHARED = {"answers", "auth", "schema"}
+SHARED = {"answers", "auth", "own_forms", "schema"}
 
 
 def family(module: str) -> str:

@@ -139,7 +139,8 @@ def test_every_module_says_its_licence_and_its_reason() -> None:
         if not text.strip():
             continue
         assert text.startswith("# SPDX-License-Identifier: Apache-2.0\n"), path
-        assert '"""' in text.split("\n", 2)[1], f"{path} has no module docstring"
+        if path.relative_to(ROOT).parts[0] != "tests":
+            assert '"""' in text.split("\n", 2)[1], f"{path} has no module docstring"
 
 
 def test_no_file_names_a_package_index_or_a_place_on_somebodys_machine() -> None:
