@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from doctor_maintenance.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from doctor_maintenance.simulator import ids
@@ -26,6 +27,7 @@ class Flavors:
     def __init__(self, rng: random.Random, specs: Iterable[FlavorSpec]) -> None:
         self._rng = rng
         self._flavors: dict[str, Flavor] = {}
+        self._last = 0
         for spec in specs:
             self.create(spec.name, spec.vcpus, spec.memory_mb, spec.disk_gb)
 
@@ -36,7 +38,7 @@ class Flavors:
         memory_mb: int,
         disk_gb: int,
         flavor_id: str | None = None,
-        **details: object,
+        **details: Any,
     ) -> Flavor:
         """Create a flavor.
 
@@ -52,11 +54,20 @@ class Flavors:
             ConflictError: the name or the ID is taken.
         """
         identifier = flavor_id or ids.new_uuid(self._rng)
-        if any(name == flavor.name for flavor in self._flavors.values()):
-            raise ConflictError(f"Flavor with name {name} already exists.")
         if identifier in self._flavors:
             raise ConflictError(f"Flavor with ID {identifier} already exists.")
-        flavor = Flavor(identifier, name, vcpus, memory_mb, disk_gb, **details)  # type: ignore[arg-type]
+        if any(name == flavor.name for flavor in self._flavors.values()):
+            raise ConflictError(f"Flavor with name {name} already exists.")
+        self._last += 1
+        flavor = Flavor(
+            identifier,
+            name,
+            vcpus,
+            memory_mb,
+            disk_gb,
+            number=self._last,
+            **details,
+        )
         self._flavors[identifier] = flavor
         return flavor
 
@@ -282,9 +293,7 @@ class Aggregates:
         if host not in self._hosts:
             raise NotFoundError(f"Compute host {host} could not be found.")
         if host in aggregate.hosts:
-            raise ConflictError(
-                f"Cannot add host to aggregate {number}. Reason: Aggregate {number} already has host {host}."
-            )
+            raise ConflictError(f"Aggregate {number} already has host {host}.")
         aggregate.hosts.append(host)
         aggregate.updated = now
         return aggregate

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from doctor_maintenance.exceptions import InvalidRequestError, NotFoundError
+from doctor_maintenance.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from doctor_maintenance.simulator import cold_migration, live_migration
 from doctor_maintenance.simulator.compute_base import ComputeBase
 from doctor_maintenance.simulator.records import (
@@ -19,7 +19,7 @@ from doctor_maintenance.simulator.records import (
     Migration,
     MigrationType,
 )
-from doctor_maintenance.simulator.states import MIGRATION_ENDED, MigrationStatus
+from doctor_maintenance.simulator.states import MIGRATION_ENDED, MigrationStatus, TaskState
 
 _ABORTABLE = frozenset(
     {
@@ -173,16 +173,39 @@ class ComputeMoves(ComputeBase):
 
         Raises:
             NotFoundError: there is no such migration under way.
+            ConflictError: the instance is not being migrated.
             InvalidRequestError: it cannot be aborted any more.
         """
+        instance = self._migrating(instance_id, "abort live migration")
         migration = self.migration_of(instance_id, number)
-        instance = self.get(instance_id)
         if migration.status not in _ABORTABLE or instance.domain_host != migration.source:
             raise InvalidRequestError(
                 f"Migration {number} state of instance {instance_id} is {migration.status}. Cannot abort while the"
                 " migration is in this state."
             )
         live_migration.roll_back(self, instance, migration, MigrationStatus.CANCELLED)
+
+    def force_complete(self, instance_id: str, number: int) -> None:
+        """Ask a live migration to end soon; here it ends when its time has come.
+
+        Raises:
+            NotFoundError: there is no such migration under way.
+            ConflictError: the instance is not being migrated.
+            InvalidRequestError: it does not run yet.
+        """
+        self._migrating(instance_id, "force_complete")
+        migration = self.migration_of(instance_id, number)
+        if migration.status is not MigrationStatus.RUNNING:
+            raise InvalidRequestError(
+                f"Migration {number} state of instance {instance_id} is {migration.status}. Cannot force_complete"
+                " while the migration is in this state."
+            )
+
+    def _migrating(self, instance_id: str, action: str) -> Instance:
+        instance = self.get(instance_id)
+        if instance.task_state is not TaskState.MIGRATING:
+            raise ConflictError(f"Instance {instance_id} is in an invalid state for '{action}'")
+        return instance
 
     def migration_of(self, instance_id: str, number: int) -> Migration:
         """Return a live migration of an instance that is under way.
@@ -191,12 +214,12 @@ class ComputeMoves(ComputeBase):
             NotFoundError: there is none with this number.
         """
         migration = self.migrations.get(number)
-        if (
-            migration is None
-            or migration.instance_id != instance_id
-            or migration.status in MIGRATION_ENDED
-        ):
+        if migration is None or migration.instance_id != instance_id:
             raise NotFoundError(f"Migration {number} for server {instance_id} could not be found.")
+        if migration.type is not MigrationType.LIVE or migration.status in MIGRATION_ENDED:
+            raise NotFoundError(
+                f"Live migration {number} for server {instance_id} is not in progress."
+            )
         return migration
 
     def running_migrations(self, instance_id: str) -> Iterator[Migration]:

@@ -115,11 +115,15 @@ def _steps(
         except InvalidRequestError:
             return
     source, dest = migration.source, migration.dest or ""
-    event = compute.begin_event(action, "compute_check_can_live_migrate_destination", dest)
-    compute.end_event(action, event)
+    for name, host in (
+        ("compute_check_can_live_migrate_destination", dest),
+        ("compute_check_can_live_migrate_source", source),
+        ("compute_live_migration", source),
+    ):
+        compute.end_event(action, compute.begin_event(action, name, host))
+    event = compute.begin_event(action, "compute_pre_live_migration", dest)
     compute.set_migration(migration, MigrationStatus.PREPARING)
     yield compute.draw(profile.live_preparing)
-    event = compute.begin_event(action, "compute_live_migration", source)
     compute.set_migration(migration, MigrationStatus.RUNNING)
     running_s = compute.draw(profile.live_running)
     fault = compute.migration_fault(instance, migration)
@@ -127,11 +131,11 @@ def _steps(
         compute.end_event(action, event, "A host of the migration is down.")
         undo(compute, instance, migration, MigrationStatus.FAILED)
         return
+    compute.end_event(action, event)
     if fault is not None:
         yield running_s
         if fault.name == "migration_hangs":
             yield FOREVER
-        compute.end_event(action, event, "Live migration failed.")
         _go_wrong(compute, instance, migration, fault)
         return
     pause_s = min(compute.draw(profile.live_pause), running_s)
@@ -143,6 +147,7 @@ def _steps(
     for port in compute.network.ports_of(instance.instance_id):
         compute.network.bind(port.id, dest)
     compute.later(profile.live_port_lag, lambda: _ports_active(compute, instance, dest))
+    event = compute.begin_event(action, "compute_post_live_migration_at_destination", dest)
     yield compute.draw(profile.live_finishing)
     stale_s = compute.draw(profile.group_view_stale)
     if stale_s > 0:

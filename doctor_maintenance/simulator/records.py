@@ -58,6 +58,7 @@ class Flavor:
     disabled: bool = False
     description: str | None = None
     extra_specs: tuple[tuple[str, str], ...] = ()
+    number: int = 0
 
     @property
     def resources(self) -> dict[str, int]:
