@@ -149,11 +149,16 @@ class Identity:
         rng: what IDs and tokens are drawn from.
         topology: the projects and users that exist from the start; the first one's user is an admin
             of the system, too.
+
+    Attributes:
+        token_rng: what tokens are drawn from; where strangers can reach the cloud it is replaced by the
+            operating system's chance, for a seed is no secret.
     """
 
     def __init__(self, clock: Clock, rng: random.Random, topology: Topology) -> None:
         self._clock = clock
         self._rng = rng
+        self.token_rng: random.Random = rng
         self.domains: dict[str, Domain] = {
             "default": Domain("default", "Default", "The default domain")
         }
@@ -378,9 +383,9 @@ class Identity:
         if system and not self.system_roles(user_id):
             raise UnauthorizedError
         now = self._clock.now()
-        audit = (_word(self._rng, 16),)
+        audit = (_word(self.token_rng, 16),)
         token = Token(
-            id=_word(self._rng, 132),
+            id=_word(self.token_rng, 132),
             user_id=user_id,
             project_id=project_id,
             system=system,

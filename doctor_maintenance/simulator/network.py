@@ -281,6 +281,15 @@ class Network:
             self.subnets[subnet_id].used.discard(address)
         del self.ports[port_id]
 
+    def clear(self) -> None:
+        """Remove everything but the external network."""
+        self.routers.routers.clear()
+        for port_id in list(self.ports):
+            self.remove_port(port_id)
+        for network_id in [n.id for n in self.networks.values() if n is not self.external]:
+            self.delete_network(network_id)
+        self.security.clear()
+
     # What the others ask
 
     def holder(self, address: str) -> str | None:

@@ -73,6 +73,11 @@ class SecurityGroups:
             )
         del self.groups[group_id]
 
+    def clear(self) -> None:
+        """Forget all groups."""
+        self.groups.clear()
+        self._defaults.clear()
+
     def create_rule(self, group_id: str, direction: str, **fields: Any) -> SecurityRule:
         """Add a rule; raise NetworkRefused if the group has it already."""
         group = self.get(group_id)
