@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import selectors
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -384,7 +383,7 @@ class _Reader:
                 _keep(self._stdout, channel.recv(65_536))
             while channel.recv_stderr_ready():
                 _keep(self._stderr, channel.recv_stderr(65_536))
-        except socket.timeout:  # noqa: UP041 - what the library's own documentation names
+        except TimeoutError:
             return
 
 

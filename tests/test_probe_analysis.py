@@ -106,6 +106,15 @@ def test_a_stall_inside_a_gap_is_left_out_of_the_lower_bound_only() -> None:
     assert gap.upper_s == pytest.approx(0.171)
 
 
+def test_the_first_answer_to_any_later_probe_ends_a_gap() -> None:
+    samples = grid("aa...aa")
+    samples[5] = Sample(samples[5].sent_at, samples[5].sent_at + 0.6, "a")
+
+    (gap,) = report(samples).gaps
+
+    assert gap.end == pytest.approx(100.061)
+
+
 def test_a_gap_that_has_not_ended_lasts_until_now() -> None:
     (gap,) = report(grid("aa..."), until=100.6).gaps
 

@@ -123,7 +123,7 @@ class SshHosts:
         clock = self._cloud.clock
         self._unsubscribe = clock.call(lambda: self._cloud.subscribe(self._on_event))
         self._thread.start()
-        self._post(self._follow_power)
+        self.do(self._follow_power)
 
     def close(self) -> None:
         """Cut every connection, listen no more and end the thread."""
@@ -161,7 +161,7 @@ class SshHosts:
         self, connection: _Connection, channel: paramiko.Channel, answer: CommandAnswer
     ) -> None:
         if self._still_up(connection):
-            self._post(lambda: self._reply(connection, channel, answer))
+            self.do(lambda: self._reply(connection, channel, answer))
 
     def _still_up(self, connection: _Connection) -> bool:
         host = self._cloud.compute.hosts[connection.host]
@@ -169,9 +169,10 @@ class SshHosts:
 
     def _on_event(self, event: CloudEvent) -> None:
         if event.kind == "host":
-            self._post(self._follow_power)
+            self.do(self._follow_power)
 
-    def _post(self, task: Callable[[], None]) -> None:
+    def do(self, task: Callable[[], None]) -> None:
+        """Run a task on the servers' thread, after everything that it was told before."""
         self._tasks.append(task)
         self._wake()
 

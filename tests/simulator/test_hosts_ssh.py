@@ -87,13 +87,13 @@ class Lab:
         self.clock.call(lambda: self.cloud.compute.machines.power_off(host))
 
     def wait_until_up(self, host: str, boot_id: str) -> None:
-        """Wait for the event that tells of another boot."""
+        """Wait for another boot, and until the servers have heard of it."""
         up = threading.Event()
 
         def seen() -> None:
             record = self.cloud.compute.hosts[host]
             if record.powered and record.boot_id != boot_id:
-                up.set()
+                self.hosts.do(up.set)
 
         self.clock.call(lambda: self.cloud.subscribe(lambda _: seen()))
         self.clock.call(seen)
