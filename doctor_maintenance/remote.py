@@ -22,12 +22,19 @@ from typing import Protocol
 import paramiko
 
 from doctor_maintenance.exceptions import (
-    PreconditionError,
     RemoteAuthError,
     RemoteError,
     RemoteHostKeyError,
     RemoteTimeout,
     RemoteUnreachable,
+)
+from doctor_maintenance.remote_keys import (
+    UnknownHostKeyError,
+    UnknownKeyPolicy,
+    fingerprint,
+    known_name,
+    load_key,
+    load_known_hosts,
 )
 from doctor_maintenance.workers import Outcome, Workers
 
@@ -162,7 +169,7 @@ class ParamikoRemote:
 
     def _connect(self, client: paramiko.SSHClient, host: HostAddress) -> None:
         client.set_log_channel(_LIBRARY_LOG)
-        client.set_missing_host_key_policy(_UnknownKey(self._known, self._accept_unknown))
+        client.set_missing_host_key_policy(UnknownKeyPolicy(self._known, self._accept_unknown))
         self._tell_known_keys(client, host)
         limit_s = self._connect_timeout_s
         where = f"host {host.name} ({host.address} port {host.port})"
@@ -181,14 +188,14 @@ class ParamikoRemote:
             )
         except paramiko.BadHostKeyException as error:
             raise RemoteHostKeyError(
-                f"{where}: expected the host key {_fingerprint(error.expected_key)}, found "
-                f"{_fingerprint(error.key)}; if the host was installed anew, replace its line in the "
+                f"{where}: expected the host key {fingerprint(error.expected_key)}, found "
+                f"{fingerprint(error.key)}; if the host was installed anew, replace its line in the "
                 "known_hosts file, otherwise somebody else answers at its address",
                 host=host.name,
             ) from error
-        except _UnknownHostKey as error:
+        except UnknownHostKeyError as error:
             raise RemoteHostKeyError(
-                f"{where}: no key is known for it, found {_fingerprint(error.key)}; verify it and add it to "
+                f"{where}: no key is known for it, found {fingerprint(error.key)}; verify it and add it to "
                 "the known_hosts file (ssh-keyscan), or accept unknown hosts by ssh.accept_unknown",
                 host=host.name,
             ) from error
@@ -203,84 +210,13 @@ class ParamikoRemote:
 
     def _tell_known_keys(self, client: paramiko.SSHClient, host: HostAddress) -> None:
         """Give the client the host's keys under the name that it will look for."""
-        wanted = _known_name(host.address, host.port)
-        for name in (wanted, host.address, _known_name(host.name, host.port), host.name):
+        wanted = known_name(host.address, host.port)
+        for name in (wanted, host.address, known_name(host.name, host.port), host.name):
             keys = self._known.lookup(name)
             if keys is not None:
                 for kind in keys:
                     client.get_host_keys().add(wanted, kind, keys[kind])
                 return
-
-
-def load_key(path: Path) -> paramiko.PKey:
-    """Read a private key without a passphrase.
-
-    Raises:
-        PreconditionError: there is none, it cannot be read, or it has a passphrase.
-    """
-    try:
-        return paramiko.PKey.from_path(path)
-    except OSError as error:
-        raise PreconditionError(
-            f"ssh.key_file: expected a private key in {path}, found: {error.strerror or error}"
-        ) from error
-    except (paramiko.PasswordRequiredException, TypeError) as error:  # either, by the kind of key
-        raise PreconditionError(
-            f"ssh.key_file: {path} has a passphrase; use a key without one, or no key_file and an agent"
-        ) from error
-    except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, ValueError) as error:
-        raise PreconditionError(
-            f"ssh.key_file: {path} is no private key that can be used: {error}"
-        ) from error
-
-
-def load_known_hosts(path: Path | None) -> paramiko.HostKeys:
-    """Read a known_hosts file; None is the user's own, which may be missing.
-
-    Raises:
-        PreconditionError: the named file cannot be read.
-    """
-    keys = paramiko.HostKeys()
-    own = Path("~/.ssh/known_hosts").expanduser()
-    if path is None and not own.is_file():
-        return keys
-    try:
-        keys.load(str(path or own))
-    except (OSError, UnicodeDecodeError) as error:
-        raise PreconditionError(
-            f"ssh.known_hosts: expected the keys of the hosts in {path or own}, found: {error}"
-        ) from error
-    return keys
-
-
-class _UnknownHostKey(paramiko.SSHException):
-    def __init__(self, key: paramiko.PKey) -> None:
-        super().__init__("unknown host key")
-        self.key = key
-
-
-class _UnknownKey(paramiko.MissingHostKeyPolicy):
-    """Refuses a host without a known key, or remembers its key."""
-
-    def __init__(self, known: paramiko.HostKeys, accept: bool) -> None:
-        self._known = known
-        self._accept = accept
-
-    def missing_host_key(
-        self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
-    ) -> None:
-        if not self._accept:
-            raise _UnknownHostKey(key)
-        LOG.warning("accepting the unknown key %s of %s", _fingerprint(key), hostname)
-        self._known.add(hostname, key.get_name(), key)
-
-
-def _known_name(host: str, port: int) -> str:
-    return host if port == 22 else f"[{host}]:{port}"
-
-
-def _fingerprint(key: paramiko.PKey) -> str:
-    return f"{key.get_name()} {key.fingerprint}"
 
 
 def _connection_error(where: str, host: str, limit_s: float, error: Exception) -> RemoteError:

@@ -8,7 +8,6 @@ cloud's time. Nothing is executed on this machine.
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import hmac
 import itertools
@@ -22,17 +21,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 import paramiko
-from paramiko.common import (
-    AUTH_FAILED,
-    AUTH_SUCCESSFUL,
-    OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
-    OPEN_SUCCEEDED,
-)
 
 from doctor_maintenance.exceptions import PreconditionError
 from doctor_maintenance.remote import HostAddress
 from doctor_maintenance.simulator.events import CloudEvent
 from doctor_maintenance.simulator.hosts import CommandAnswer, CommandTable, HostCloud, perform
+from doctor_maintenance.simulator.ssh_connection import Connection
 from doctor_maintenance.simulator.ssh_keys import known_hosts, new_key
 
 LOG = logging.getLogger(__name__)
@@ -43,10 +37,6 @@ _CLOSE_AFTER_S = 0.25
 _SEND_TIMEOUT_S = 1.0
 _REBIND_AFTER_S = 0.1
 _PORT_ATTEMPTS = 10
-
-_LIBRARY_LOG = "doctor_maintenance.simulator.paramiko"
-# A client that goes away, or a host that is switched off, is no error here; the library would log a traceback.
-logging.getLogger(_LIBRARY_LOG).setLevel(logging.CRITICAL)
 
 
 class SshHosts:
@@ -88,7 +78,7 @@ class SshHosts:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._listeners: dict[str, socket.socket] = {}
-        self._connections: list[_Connection] = []
+        self._connections: list[Connection] = []
         self._thread = threading.Thread(target=self._run, name="ssh-hosts", daemon=True)
         self._closing = False
         self._unsubscribe: Callable[[], None] = _nothing
@@ -138,7 +128,7 @@ class SshHosts:
 
     # Called on the clock and by connections' threads
 
-    def begin(self, connection: _Connection, channel: paramiko.Channel, command: str) -> None:
+    def begin(self, connection: Connection, channel: paramiko.Channel, command: str) -> None:
         """Take a command of a connection; it is decided on the clock and answered by our thread."""
         self._cloud.clock.call_later(0.0, lambda: self._decide(connection, channel, command))
 
@@ -147,7 +137,7 @@ class SshHosts:
         same_key = hmac.compare_digest(key.asbytes(), self._client_key.asbytes())
         return same_key and self._user in (None, user)
 
-    def _decide(self, connection: _Connection, channel: paramiko.Channel, command: str) -> None:
+    def _decide(self, connection: Connection, channel: paramiko.Channel, command: str) -> None:
         if not self._still_up(connection):
             return
         answer = perform(self._cloud, self._table, connection.host, command)
@@ -158,12 +148,12 @@ class SshHosts:
             )
 
     def _finish(
-        self, connection: _Connection, channel: paramiko.Channel, answer: CommandAnswer
+        self, connection: Connection, channel: paramiko.Channel, answer: CommandAnswer
     ) -> None:
         if self._still_up(connection):
             self.do(lambda: self._reply(connection, channel, answer))
 
-    def _still_up(self, connection: _Connection) -> bool:
+    def _still_up(self, connection: Connection) -> bool:
         host = self._cloud.compute.hosts[connection.host]
         return host.powered and host.boot_id == connection.boot_id
 
@@ -235,7 +225,7 @@ class SshHosts:
         if behaviour == "ssh_refused" or len(self._connections) >= MAX_CONNECTIONS:
             _reset(sock)
             return
-        connection = _Connection(self, name, boot_id, sock)
+        connection = Connection(self, name, boot_id, sock)
         self._connections.append(connection)
         if behaviour != "ssh_hangs":
             changed = behaviour == "ssh_host_key_changed"
@@ -243,7 +233,7 @@ class SshHosts:
         self._later(LOGIN_TIMEOUT_S, connection.cut_unless_logged_in)
 
     def _reply(
-        self, connection: _Connection, channel: paramiko.Channel, answer: CommandAnswer
+        self, connection: Connection, channel: paramiko.Channel, answer: CommandAnswer
     ) -> None:
         try:
             channel.settimeout(_SEND_TIMEOUT_S)
@@ -316,72 +306,6 @@ class SshHosts:
             else:
                 self._port = port
                 return
-
-
-class _Connection:
-    """A client that is connected to a host."""
-
-    def __init__(self, hosts: SshHosts, host: str, boot_id: str, sock: socket.socket) -> None:
-        self.host = host
-        self.boot_id = boot_id
-        self._hosts = hosts
-        self._socket = sock
-        self._transport: paramiko.Transport | None = None
-
-    @property
-    def alive(self) -> bool:
-        """Whether it still holds a socket that may be open."""
-        if self._transport is None:
-            return self._socket.fileno() != -1
-        return self._transport.is_active()
-
-    def talk(self, key: paramiko.PKey) -> None:
-        """Speak SSH; the library's thread does."""
-        self._transport = transport = paramiko.Transport(self._socket)
-        transport.set_log_channel(_LIBRARY_LOG)
-        transport.local_version = "SSH-2.0-OpenSSH_9.2"
-        transport.add_server_key(key)
-        try:
-            transport.start_server(event=threading.Event(), server=_Session(self._hosts, self))
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            LOG.debug("host %s: no session: %s", self.host, error)
-
-    def cut(self) -> None:
-        """Drop the connection; the library's thread ends by itself."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        if self._transport is None:
-            self._socket.close()
-
-    def cut_unless_logged_in(self) -> None:
-        """Drop the connection if nobody has logged in on it."""
-        if self._transport is None or not self._transport.is_authenticated():
-            self.cut()
-
-
-class _Session(paramiko.ServerInterface):
-    """What a host lets a client do: log in with the key, and run commands."""
-
-    def __init__(self, hosts: SshHosts, connection: _Connection) -> None:
-        self._hosts = hosts
-        self._connection = connection
-
-    def get_allowed_auths(self, username: str) -> str:
-        return "publickey"
-
-    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        if self._hosts.allows(username, key):
-            return AUTH_SUCCESSFUL
-        return AUTH_FAILED
-
-    def check_channel_request(self, kind: str, chanid: int) -> int:
-        if kind == "session":
-            return OPEN_SUCCEEDED
-        return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
-
-    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        self._hosts.begin(self._connection, channel, command.decode("utf-8", "replace"))
-        return True
 
 
 def _nothing() -> None:
