@@ -93,7 +93,6 @@ class Deployment:
                 self.spec,
                 ground,
                 application,
-                self._flavor_id,
                 self._password,
             )
             account = yield from self._blocking(create)
@@ -136,10 +135,10 @@ class Deployment:
         for name, url in sorted(app_managers.items()):
             body = self._alarm(name, EventType.PROJECT, url)
             rest = self._projects[name]
-            yield from self._blocking(partial(rest.post, "alarm", "/v2/alarms", body))
+            yield from self._blocking(partial(rest.post, "alarm", "/alarms", body))
         if inspector is not None:
             body = self._alarm("inspector", EventType.HOST, inspector)
-            yield from self._blocking(lambda: self._operator.post("alarm", "/v2/alarms", body))
+            yield from self._blocking(lambda: self._operator.post("alarm", "/alarms", body))
 
     def deploy(
         self, app_managers: Mapping[str, str], inspector: str | None

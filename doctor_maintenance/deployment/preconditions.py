@@ -200,7 +200,7 @@ def _member_role(rest: Rest) -> str:
 
 def _alarming(rest: Rest) -> str:
     try:
-        rest.get("alarm", "/v2/alarms", limit="1")
+        rest.get("alarm", "/alarms", limit="1")
     except CloudError as error:
         raise PreconditionError(
             f"the alarming service cannot be used ({error}); maintenance notifications need Aodh"

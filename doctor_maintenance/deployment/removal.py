@@ -69,7 +69,7 @@ class Removal:
 
     def _sweep(self) -> Flow[None]:
         """Delete what can be deleted now; what cannot, and what still is there, is a problem."""
-        yield from self._all("alarm", "alarms", self._alarms, "/v2/alarms/{id}")
+        yield from self._all("alarm", "alarms", self._alarms, "/alarms/{id}")
         projects = yield from self._find("projects", self._ours("projects"))
         users = yield from self._find("users", self._ours("users"))
         yield from flow.together([self._empty(item["id"]) for item in projects])
@@ -101,8 +101,23 @@ class Removal:
         yield from self._routers(project_id)
         yield from self._owned("ports", project_id, "/ports/{id}", _free)
         yield from self._owned("networks", project_id, "/networks/{id}")
-        yield from self._owned("security-groups", project_id, "/security-groups/{id}")
+        yield from self._security_groups(project_id)
         yield from self._delete("compute", f"/os-quota-sets/{project_id}", "quotas")
+
+    def _security_groups(self, project_id: str) -> Flow[None]:
+        """Delete security groups; the default one is Neutron's, and stays where Neutron wants it to."""
+        groups = yield from self._find(
+            "security groups", lambda: self._network("security-groups", project_id)
+        )
+        for group in groups:
+            path = f"/security-groups/{group['id']}"
+            if group["name"] != "default":
+                yield from self._delete("network", path, group["name"])
+                continue
+            try:
+                yield from self._blocking(partial(self._rest.delete, "network", path))
+            except CloudError as error:
+                LOG.debug("run %s: %s", self._spec.run_id, error)
 
     def _routers(self, project_id: str) -> Flow[None]:
         ports = yield from self._find("ports", lambda: self._network("ports", project_id))
@@ -168,13 +183,13 @@ class Removal:
         return self._named(
             self._rest.get(
                 "alarm",
-                "/v2/alarms",
+                "/alarms",
                 **{"q.field": "all_projects", "q.op": "eq", "q.value": "true"},
             )
         )
 
     def _flavors(self) -> list[dict[str, Any]]:
-        return self._named(self._rest.list("compute", "/flavors", "flavors", is_public="None"))
+        return self._named(self._rest.list("compute", "/flavors", "flavors"))
 
     def _servers(self, project_id: str) -> list[dict[str, Any]]:
         return self._rest.list(

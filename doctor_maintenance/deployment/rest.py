@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import requests
 from openstack.connection import Connection
 
 from doctor_maintenance.cloud import call, call_json
@@ -40,10 +41,9 @@ class Rest:
         Raises:
             CloudError: there is none, or no answer.
         """
-        adapter = getattr(self.connection, service)
         return call_json(
             f"{service}: GET {path}",
-            lambda: adapter.get(path, params=query or None, **_version(service)),
+            lambda: self._request("GET", service, path, params=query or None),
         )
 
     def list(self, service: str, path: str, key: str, **query: str) -> list[dict[str, Any]]:
@@ -60,28 +60,47 @@ class Rest:
 
     def post(self, service: str, path: str, body: Mapping[str, Any]) -> Any:
         """Create something, or make it act; return the answer's JSON, or None if it has none."""
-        adapter = getattr(self.connection, service)
         answer = call(
             f"{service}: POST {path}",
-            lambda: adapter.post(path, json=dict(body), **_version(service)),
+            lambda: self._request("POST", service, path, json=dict(body)),
         )
         return answer.json() if answer.content else None
 
     def put(self, service: str, path: str, body: Mapping[str, Any] | None = None) -> None:
         """Change something."""
-        adapter = getattr(self.connection, service)
         json = None if body is None else dict(body)
-        call(f"{service}: PUT {path}", lambda: adapter.put(path, json=json, **_version(service)))
+        call(f"{service}: PUT {path}", lambda: self._request("PUT", service, path, json=json))
 
     def delete(self, service: str, path: str) -> None:
         """Delete something; what is gone is no error."""
-        adapter = getattr(self.connection, service)
         try:
-            call(f"{service}: DELETE {path}", lambda: adapter.delete(path, **_version(service)))
+            call(f"{service}: DELETE {path}", lambda: self._request("DELETE", service, path))
         except CloudError as error:
             if error.status != 404:
                 raise
 
+    def _request(self, method: str, service: str, path: str, **named: Any) -> requests.Response:
+        if service == "alarm":
+            url = self._aodh() + path
+            answer = self.connection.session.request(url, method, raise_exc=False, **named)
+        else:
+            if service == "compute":
+                named["microversion"] = NOVA
+            answer = getattr(self.connection, service).request(path, method, **named)
+        assert isinstance(answer, requests.Response)
+        return answer
 
-def _version(service: str) -> dict[str, str]:
-    return {"microversion": NOVA} if service == "compute" else {}
+    def _aodh(self) -> str:
+        """Return where Aodh's API is; catalogs name it with its version or without.
+
+        openstacksdk would ask Aodh for its versions before each first call.
+        """
+        config = self.connection.config
+        endpoint = self.connection.session.get_endpoint(
+            service_type="alarming",
+            interface=config.get_interface("alarm"),
+            region_name=config.get_region_name("alarm"),
+        )
+        if endpoint is None:
+            raise CloudError("the cloud's catalog has no alarming service", permanent=True)
+        return str(endpoint).rstrip("/").removesuffix("/v2") + "/v2"
