@@ -134,6 +134,8 @@ class FloatingIps:
         self._dissociate(floating)
         if target is not None:
             self._associate(floating, *target)
+        else:
+            self._lead(floating, None)
         self._network.touch(floating)
         return floating
 

@@ -142,8 +142,10 @@ def _steps(
     yield running_s - pause_s
     if pause_s > 0:
         compute.set_guest(instance, up=False)
+        compute.report(instance)
         yield pause_s
     compute.set_guest(instance, up=instance.power_state == PowerState.RUNNING, host=dest)
+    compute.report(instance)
     for port in compute.network.ports_of(instance.instance_id):
         compute.network.bind(port.id, dest)
     compute.later(profile.live_port_lag, lambda: _ports_active(compute, instance, dest))

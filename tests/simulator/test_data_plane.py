@@ -14,7 +14,14 @@ import pytest
 
 from doctor_maintenance.clock import VirtualClock, WallClock
 from doctor_maintenance.exceptions import PreconditionError
-from doctor_maintenance.probe import LiveProbe, ProbeConfig, ProbeProtocol, VirtualProbe, ask_once
+from doctor_maintenance.probe import (
+    LiveProbe,
+    ProbeConfig,
+    ProbeProtocol,
+    ProbeReport,
+    VirtualProbe,
+    ask_once,
+)
 from doctor_maintenance.simulator.cloud import SimCloud
 from doctor_maintenance.simulator.data_plane import DataPlane, who_answers
 from doctor_maintenance.simulator.profiles import get_profile
@@ -203,30 +210,63 @@ def test_a_probe_sees_the_switch_over_and_loses_nothing(lab: Lab, protocol: Prob
     assert [stretch.who for stretch in report.answers] == [lab.first, lab.second]
 
 
-def test_real_and_virtual_probe_tell_the_same_story_of_a_cold_migration() -> None:
-    clock = VirtualClock()
-    cloud = SimCloud(clock, random.Random(1), get_profile("fast"))
-    app = Application(cloud)
-    clock.advance(10.0)
-    floating = app.floating_ip(app.instances[0])
+class VirtualLab:
+    """A cloud in virtual time with an application whose service is probed."""
 
-    def who(seq: int) -> str | None:
-        responder = who_answers(cloud, floating.address)
+    def __init__(self, profile: str) -> None:
+        self.clock = VirtualClock()
+        self.cloud = SimCloud(self.clock, random.Random(1), get_profile(profile))
+        self.app = Application(self.cloud)
+        self.clock.advance(60.0)
+        self.active = self.app.instances[0]
+        self.floating = self.app.floating_ip(self.active)
+        self.clock.advance(60.0)
+        self.probe = VirtualProbe(self.clock, self.who)
+        self.cloud.subscribe(self.probe.changed)
+        self.probe.start()
+
+    def who(self, seq: int) -> str | None:
+        responder = who_answers(self.cloud, self.floating.address)
         return None if responder is None else responder.who
 
-    probe = VirtualProbe(clock, who)
-    cloud.subscribe(probe.changed)
-    probe.start()
-    clock.advance(1.0)
-    cloud.compute.migrate(app.instances[0])
-    clock.advance(10.0)
-    report = probe.stop()
+    def report(self) -> ProbeReport:
+        self.clock.advance(60.0)
+        return self.probe.stop()
 
-    profile = get_profile("fast")
+
+def test_a_cold_migration_is_an_outage_of_exactly_its_states() -> None:
+    lab = VirtualLab("fast")
+    profile = lab.cloud.profile
+    lab.cloud.compute.migrate(lab.active)
+
+    report = lab.report()
+
     down_s = profile.cold_migrating + profile.cold_migrated + profile.cold_finishing  # type: ignore[operator]
     (gap,) = report.gaps
     assert (gap.lower_s, gap.upper_s) == (pytest.approx(down_s), pytest.approx(down_s))
-    assert {stretch.who for stretch in report.answers} == {app.instances[0]}
+    assert {stretch.who for stretch in report.answers} == {lab.active}
+
+
+def test_the_moment_in_which_a_live_migration_stops_the_guest_is_seen() -> None:
+    lab = VirtualLab("recorded")
+    least, most = lab.cloud.profile.live_pause  # type: ignore[misc]
+    lab.cloud.compute.live_migrate(lab.active)
+
+    (gap,) = lab.report().gaps
+
+    assert least <= gap.lower_s <= most
+
+
+def test_a_floating_ip_that_leads_nowhere_is_silent() -> None:
+    lab = VirtualLab("fast")
+    began = lab.clock.now()
+    lab.cloud.network.floating.move(lab.floating.id, None)
+    lab.cloud.compute.delete(lab.active)
+
+    (gap,) = lab.report().gaps
+
+    assert gap.start == began
+    assert lab.cloud.network.holder(lab.floating.address) is None
 
 
 def wait_until(lab: Lab, met: Callable[[], bool]) -> None:
