@@ -257,10 +257,11 @@ class HostWork:
             self.phase = Phase.WORKING
             step = self._steps[self._step]
             return [self._give(do.Maintain(self._key(f"work-{step.value}"), self.host, step))]
-        if not self.remaining:
+        # What its owner had switched off stays off.
+        left = tuple(sorted(key for key, seen in self.remaining.items() if seen.status == "ACTIVE"))
+        if not left:
             return self._enable(now)
         self.phase = Phase.RESTORING
-        left = tuple(sorted(self.remaining))
         return [self._give(do.RestoreInstances(self._key("restore"), self.host, left))]
 
     def _restored(self, event: saw.Done, now: float) -> list[do.Command]:
