@@ -27,6 +27,8 @@ LOG = logging.getLogger(__name__)
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 _OUTPUT_SHOWN = 200
 _SHORT_COMMAND_S = 10.0
+_GUEST_GRACE_S = 10.0
+"""How long a guest may take to be started by its host, before it is helped."""
 
 
 class Memos(Protocol):
@@ -51,6 +53,7 @@ class HostSideRules:
         maintenance_commands: run in this order; each must end with status 0.
         test_command: the operator's test of a host after full maintenance; None: no test.
         reboot_command: reboots the host.
+        guests_command: prints the instance IDs of the guests that run on a host; None: Nova is believed.
         command_timeout_s: how long one of the first two may take.
         host_timeout_s: how long a host may take to come back, its nova-compute to be up, or its
             guests to run again.
@@ -61,6 +64,7 @@ class HostSideRules:
     maintenance_commands: tuple[str, ...] = ("true",)
     test_command: str | None = "true"
     reboot_command: str = "sudo systemctl reboot"
+    guests_command: str | None = "sudo -n virsh list --uuid"
     command_timeout_s: float = 3600.0
     host_timeout_s: float = 900.0
     poll_s: float = 0.5
@@ -111,36 +115,58 @@ class HostSide:
     def restore(self, command: RestoreInstances) -> Flow[None]:
         """See to it that instances that were left on a host run again.
 
+        Nova is not enough of a witness: after a reboot it says ACTIVE of guests that are down, until it
+        finds out. So the host is asked as well, if it can tell.
+
         Raises:
-            HostSideError: one does not.
+            HostSideError: one does not run.
             CloudError: the cloud could not be asked.
         """
+        host = command.host
         helped: set[str] = set()
-        deadline = self.clock.now() + self.rules.host_timeout_s
+        began = self.clock.now()
         while True:
-            seen = yield from patiently(lambda: self.calls.servers_on(command.host))
-            wanted = set(command.instance_ids)
-            waiting = [
-                item for item in seen if item.instance_id in wanted and item.status != "ACTIVE"
+            seen = yield from patiently(lambda: self.calls.servers_on(host))
+            running = yield from self._guests(host)
+            down = [
+                item
+                for item in seen
+                if item.instance_id in command.instance_ids and not _runs(item, running)
             ]
-            if not waiting:
+            if not down:
                 return
-            if self.clock.now() >= deadline:
-                found = ", ".join(f"{item.instance_id} is {item.status}" for item in waiting)
+            now = self.clock.now()
+            if now >= began + self.rules.host_timeout_s:
+                found = ", ".join(f"{item.instance_id} is {item.status}" for item in down)
                 raise HostSideError(
-                    f"host {command.host}: expected the instances left there to run again within "
+                    f"host {host}: expected the instances left there to run again within "
                     f"{self.rules.host_timeout_s:g} s; found: {found}"
                 )
-            for server in waiting:
-                if not server.task and server.instance_id not in helped:
+            for server in down:
+                # A guest may just be on its way up, with Nova's help or without it.
+                patient = server.status == "ACTIVE" and now < began + _GUEST_GRACE_S
+                if not (server.task or patient or server.instance_id in helped):
                     helped.add(server.instance_id)
                     yield from self._start(server)
             yield from wait(self.rules.poll_s)
 
+    def _guests(self, host: str) -> Flow[frozenset[str] | None]:
+        """Return the guests that run on a host, by instance ID; None if it cannot tell."""
+        if self.rules.guests_command is None:
+            return None
+        try:
+            result = yield from self._run(host, self.rules.guests_command, _SHORT_COMMAND_S)
+        except RemoteError as error:
+            LOG.warning("%s", error)
+            return None
+        return frozenset(result.stdout.split()) if result.ok else None
+
     def _start(self, server: Server) -> Flow[None]:
-        act = self.calls.hard_reboot if server.status == "ERROR" else self.calls.start
+        act = self.calls.start if server.status == "SHUTOFF" else self.calls.hard_reboot
         LOG.info(
-            "instance %s is %s after the reboot: starting it", server.instance_id, server.status
+            "instance %s is %s and does not run after the reboot: starting it",
+            server.instance_id,
+            server.status,
         )
         try:
             yield from patiently(lambda: act(server.instance_id))
@@ -236,6 +262,10 @@ class HostSide:
     def _saw(self, host: str, check: str, ok: bool, value: str, phase: str) -> None:
         record = {"host": host, "check": check, "ok": ok, "value": value, "phase": phase}
         self.observe("ssh", record)
+
+
+def _runs(server: Server, running: frozenset[str] | None) -> bool:
+    return server.status == "ACTIVE" and (running is None or server.instance_id in running)
 
 
 def _ended(host: str, line: str, result: CommandResult) -> str:
