@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a seed to a case: what exists, who behaves how, how long things take and what goes wrong.
+
+Most of what is drawn is ordinary, with one or two things wrong: a world in which everything fails at once
+ends early and tells little. The weights say what deserves the time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from doctor_maintenance.explorer.case import (
+    Aftermath,
+    Case,
+    HostPlan,
+    InstancePlan,
+    Manner,
+    Moment,
+    ProjectPlan,
+    SessionPlan,
+    TimingPlan,
+    Trouble,
+    TroublePlan,
+)
+from doctor_maintenance.protocol import Action, MaintenanceType
+
+T = TypeVar("T")
+
+INSPECTOR = "inspector"
+_CALLS = ("disable", "enable", "survey", "migrate", "publish")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a case may be.
+
+    Attributes:
+        hosts: the most hosts (3 or more; there are always at least 3).
+        projects: the most projects (≥ 1).
+        instances: about how many instances there are at most (≥ 2).
+        troubles: the most things that go wrong.
+    """
+
+    hosts: int = 3
+    projects: int = 3
+    instances: int = 6
+    troubles: int = 3
+
+
+def draw(seed: int, limits: Limits = Limits()) -> Case:
+    """Return the case of a seed."""
+    chance = random.Random(seed)
+    count = chance.randint(3, limits.hosts) if limits.hosts > 3 else 3
+    names = [f"host-{number}" for number in range(1, count + 1)]
+    projects = _projects(chance, names, limits)
+    used = dict.fromkeys(names, 0)
+    for project in projects:
+        for instance in project.instances:
+            used[instance.host] += 1
+    total = sum(used.values())
+    spare = -(-total // (count - 1)) + chance.choice((0, 1, 1, 2, 4))
+    hosts = tuple(HostPlan(name, max(used[name], spare, 1)) for name in names)
+    session = _session(chance, names, projects)
+    timing = _timing(chance)
+    troubles = _troubles(chance, limits.troubles, hosts, projects, session)
+    return Case(seed, hosts, projects, session, timing, troubles)
+
+
+def _often(chance: random.Random, *choices: tuple[T, int]) -> T:
+    return chance.choices([item for item, _ in choices], [weight for _, weight in choices])[0]
+
+
+def _projects(
+    chance: random.Random, hosts: Sequence[str], limits: Limits
+) -> tuple[ProjectPlan, ...]:
+    left = chance.randint(max(2, limits.instances - 2), limits.instances)
+    projects = []
+    for number in range(1, chance.randint(1, limits.projects) + 1):
+        if left <= 0:
+            break
+        name = f"project-{number}"
+        instances = []
+        pairs = 0
+        if left >= 2 and (number == 1 or chance.random() < 0.7):
+            pairs = 1 if chance.random() < 0.9 or left < 4 else 2
+        for pair in range(pairs):
+            first, second = chance.sample(list(hosts), 2)
+            instances.append(InstancePlan(f"app-{number}-{pair}a", first, pair))
+            instances.append(InstancePlan(f"app-{number}-{pair}b", second, pair))
+        left -= 2 * pairs
+        most = min(left, 3)
+        for single in range(chance.randint(0 if pairs else min(1, most), most)):
+            instances.append(InstancePlan(f"app-{number}-s{single}", chance.choice(hosts)))
+            left -= 1
+        projects.append(_project(chance, name, tuple(instances)))
+    return tuple(projects)
+
+
+def _project(chance: random.Random, name: str, instances: tuple[InstancePlan, ...]) -> ProjectPlan:
+    actions = (
+        (Action.LIVE_MIGRATE, 3),
+        (Action.MIGRATE, 4),
+        (Action.OWN_ACTION, 3),
+        (Action.LEAVE, 2),
+    )
+    manner = Manner.HONEST
+    if chance.random() < 0.25:
+        manner = chance.choice([item for item in Manner if item is not Manner.HONEST])
+    return ProjectPlan(
+        name=name,
+        instances=instances,
+        manner=manner,
+        action=_often(chance, *actions),
+        single_action=_often(chance, *actions) if chance.random() < 0.3 else None,
+        subscribed=chance.random() < 0.93,
+        only_if_agreed=chance.random() < 0.12,
+        think_s=round(chance.choice((0.05, 0.2, 1.0, 4.0)) * (0.5 + chance.random()), 3),
+    )
+
+
+def _session(
+    chance: random.Random, hosts: Sequence[str], projects: Sequence[ProjectPlan]
+) -> SessionPlan:
+    kind = _often(chance, (MaintenanceType.FULL, 3), (MaintenanceType.REBOOT, 2))
+    chosen = chance.sample(list(hosts), _often(chance, (len(hosts), 6), (1, 1), (2, 2)))
+    affected: dict[str, tuple[str, ...]] = {}
+    if kind is MaintenanceType.FULL and chance.random() < 0.2:
+        here = [
+            instance.name
+            for project in projects
+            for instance in project.instances
+            if instance.host == chosen[0]
+        ]
+        affected[chosen[0]] = tuple(chance.sample(here, chance.randint(0, len(here))))
+    defaults = [(Action.LIVE_MIGRATE, 6), (Action.MIGRATE, 2)]
+    if kind is MaintenanceType.REBOOT:
+        defaults.append((Action.LEAVE, 1))
+    return SessionPlan(
+        type=kind,
+        hosts=tuple(chosen),
+        operator_disabled=tuple(host for host in hosts if chance.random() < 0.04),
+        affected=affected,
+        aftermath=chance.choice(list(Aftermath)),
+        reply_wait_s=chance.choice((8.0, 20.0, 60.0)),
+        own_action_wait_s=chance.choice((10.0, 30.0)),
+        drain_timeout_s=chance.choice((30.0, 90.0, 300.0)),
+        move_attempts=chance.randint(1, 5),
+        move_retry_s=chance.choice((2.0, 10.0)),
+        poll_s=chance.choice((1.0, 2.0, 4.0)),
+        settle_s=chance.choice((0.2, 1.0)),
+        work_attempts=chance.randint(1, 3),
+        default_action=_often(chance, *defaults),
+        test_host=chance.random() < 0.8,
+    )
+
+
+def _timing(chance: random.Random) -> TimingPlan:
+    def about(seconds: float) -> float:
+        return round(seconds * (0.5 + chance.random()), 3)
+
+    return TimingPlan(
+        api_s=about(chance.choice((0.01, 0.1))),
+        alarm_s=about(chance.choice((0.01, 0.06))),
+        move_s=about(chance.choice((1.0, 6.0))),
+        pause_s=_often(chance, (0.0, 5), (about(0.05), 1)),
+        boot_s=about(chance.choice((1.0, 5.0))),
+        delete_s=about(chance.choice((0.2, 2.0))),
+        reboot_s=about(20.0),
+        service_s=about(chance.choice((1.0, 5.0))),
+        resume_guests=chance.random() < 0.7,
+        stale_s=_often(chance, (0.0, 3), (about(10.0), 1), (about(60.0), 1)),
+        switch_gap_s=_often(chance, (0.0, 5), (about(1.0), 1)),
+        work_s=about(3.0),
+        move_timeout_s=chance.choice((20.0, 40.0)),
+        host_timeout_s=60.0,
+    )
+
+
+_WEIGHTS: dict[Trouble, int] = {
+    Trouble.MIGRATION_FAILS: 4,
+    Trouble.MIGRATION_HANGS: 3,
+    Trouble.MIGRATION_ENDS_IN_ERROR: 3,
+    Trouble.NO_VALID_HOST: 4,
+    Trouble.HOST_STAYS_OFF: 2,
+    Trouble.SERVICE_LATE: 2,
+    Trouble.API_REFUSES: 5,
+    Trouble.API_LIES: 4,
+    Trouble.ALARM_LOST: 3,
+    Trouble.ALARM_LATE: 3,
+    Trouble.ALARM_TWICE: 3,
+    Trouble.SSH_FAILS: 2,
+    Trouble.OWNER_DELETES: 3,
+    Trouble.OWNER_CREATES: 3,
+    Trouble.MANAGER_DIES: 3,
+    Trouble.TOOL_DIES: 12,
+    Trouble.CLOCK_JUMPS: 2,
+    Trouble.ADDRESS_LATE: 1,
+    Trouble.OPERATOR_CANCELS: 3,
+    Trouble.HOST_FAULT: 3,
+}
+
+
+def _troubles(
+    chance: random.Random,
+    most: int,
+    hosts: Sequence[HostPlan],
+    projects: Sequence[ProjectPlan],
+    session: SessionPlan,
+) -> tuple[TroublePlan, ...]:
+    kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
+    chosen = chance.choices(kinds, weights, k=chance.choice((0, *range(1, most + 1))))
+    return tuple(_trouble(chance, kind, hosts, projects, session) for kind in chosen)
+
+
+def _trouble(
+    chance: random.Random,
+    what: Trouble,
+    hosts: Sequence[HostPlan],
+    projects: Sequence[ProjectPlan],
+    session: SessionPlan,
+) -> TroublePlan:
+    when = round(chance.uniform(0.0, 60.0 * len(session.hosts)), 2)
+    few = chance.choice((1, 1, 2, 6))
+    instances = [item.name for project in projects for item in project.instances]
+    project = chance.choice(projects).name
+    match what:
+        case (
+            Trouble.MIGRATION_FAILS
+            | Trouble.MIGRATION_HANGS
+            | Trouble.MIGRATION_ENDS_IN_ERROR
+            | Trouble.NO_VALID_HOST
+        ):
+            return TroublePlan(what, chance.choice(instances), times=few)
+        case Trouble.HOST_STAYS_OFF | Trouble.SERVICE_LATE:
+            seconds = chance.choice((10.0, 50.0, 200.0)) if what is Trouble.SERVICE_LATE else 0.0
+            return TroublePlan(what, chance.choice(session.hosts), seconds=seconds)
+        case Trouble.API_REFUSES | Trouble.API_LIES:
+            return TroublePlan(what, chance.choice(_CALLS), times=few)
+        case Trouble.ALARM_LOST | Trouble.ALARM_LATE | Trouble.ALARM_TWICE:
+            target = INSPECTOR if chance.random() < 0.2 else project
+            late = chance.choice((0.5, 5.0, 40.0))
+            return TroublePlan(what, target, at=chance.randint(0, 5), seconds=late)
+        case Trouble.SSH_FAILS:
+            return TroublePlan(what, "ssh", times=1)
+        case Trouble.OWNER_DELETES:
+            return TroublePlan(what, chance.choice(instances), at=when)
+        case Trouble.OWNER_CREATES | Trouble.ADDRESS_LATE:
+            return TroublePlan(what, project, at=when, seconds=1.26)
+        case Trouble.MANAGER_DIES:
+            return TroublePlan(what, project, at=when, seconds=chance.choice((2.0, 20.0, 300.0)))
+        case Trouble.TOOL_DIES:
+            moment = chance.choice(list(Moment)).value
+            down_s = chance.choice((0.05, 1.0, 10.0, 100.0))
+            return TroublePlan(what, moment, at=chance.randint(0, 60), seconds=down_s)
+        case Trouble.CLOCK_JUMPS:
+            return TroublePlan(what, at=when, seconds=chance.choice((-30.0, -2.0, 2.0, 30.0)))
+        case Trouble.HOST_FAULT:
+            return TroublePlan(what, chance.choice(hosts).name, at=when)
+        case _:
+            return TroublePlan(what, at=when)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the contract may find broken in a world without anybody but the drawn actors being to blame.
+
+The contract judges the whole conversation. An app manager that lies, or an alarm that was lost, breaks it,
+and no admin tool can help that. Here is, clause by clause, what excuses what. Everything else that fails is
+a defect; and what must fail (a silence that nobody prevented) and does not is one of the judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from doctor_maintenance.explorer.bus import INSPECTOR
+from doctor_maintenance.explorer.case import Manner, Trouble
+from doctor_maintenance.explorer.world import World
+from doctor_maintenance.judge import Check, Evidence
+from doctor_maintenance.judge import records as seen
+from doctor_maintenance.protocol import Action
+
+SERVICE = "service."
+MISSED_GAP = "explorer.judge_missed_gap"
+"""A service was silent for longer than allowed, and the contract did not see it."""
+
+_ROUNDING_S = 1e-6
+
+
+def allowed_gap_s(world: World) -> float:
+    """Return the longest silence that the cloud itself makes: no app manager can do better."""
+    case = world.case
+    late = [item.seconds for item in case.troubles if item.what is Trouble.ADDRESS_LATE]
+    return max(case.timing.switch_gap_s, case.timing.pause_s, *late, 0.0) + _ROUNDING_S
+
+
+def defects(world: World, failed: Iterable[Check]) -> dict[str, str]:
+    """Return what failed that nothing excuses, by clause."""
+    failed = list(failed)
+    excused = excused_clauses(world)
+    hurt = excused_projects(world)
+    found: dict[str, str] = {}
+    for check in failed:
+        if check.check_id in excused:
+            continue
+        for evidence in check.evidence:
+            if check.check_id.startswith(SERVICE) and _projects(world, evidence) <= hurt.keys():
+                continue
+            found[check.check_id] = evidence.message
+            break
+    found.update(_missed(world, {check.check_id for check in failed}))
+    return found
+
+
+def excused_clauses(world: World) -> dict[str, str]:
+    """Return the clauses that drawn troubles break, each with the reason."""
+    found: dict[str, str] = {}
+    bus = world.bus
+    if bus.lost:
+        found["told.arrives"] = "alarms were lost on their way, or nobody was there to take them"
+    if INSPECTOR in bus.lost | bus.delayed:
+        reason = "the inspector was told late, twice or never"
+        found.update(dict.fromkeys(("inspector.told", "inspector.stands_down"), reason))
+        found["inspector.acts_again"] = reason
+    if world.stage.happened[Trouble.CLOCK_JUMPS]:
+        reason = "the admin tool's clock was wrong, and so were the deadlines that it kept"
+        for name in ("before_action", "answered_or_deadline", "late_reply", "only_if_agreed"):
+            found[f"consent.{name}"] = reason
+    return found
+
+
+def excused_projects(world: World) -> dict[str, str]:
+    """Return the projects whose service may have stopped, each with the reason."""
+    found: dict[str, str] = {}
+    for plan in world.case.projects:
+        if plan.manner is Manner.LIES:
+            found[plan.name] = "its app manager said that it had switched over, and had not"
+    for name in world.hurt:
+        found[name] = "its owner took instances away"
+    for fault in world.stage.faults.armed():
+        if fault.kind.name == Trouble.MIGRATION_ENDS_IN_ERROR and fault.happened:
+            owner = _owner_of(world, fault.criteria["instance"])
+            found[owner] = "a migration stopped one of its instances"
+    found.update(_by_default(world))
+    return found
+
+
+def _owner_of(world: World, instance: str) -> str:
+    return next(
+        project.name
+        for project in world.case.projects
+        if any(item.name == instance for item in project.instances)
+    )
+
+
+def _by_default(world: World) -> Iterator[tuple[str, str]]:
+    """Return the projects that did not reply, where the default action stops an instance."""
+    session = world.tool.session
+    if session is None or world.case.session.default_action is Action.LIVE_MIGRATE:
+        return
+    for project in world.case.projects:
+        for _, announcement in session.announcements(project.name):
+            if announcement.reply is None:
+                yield project.name, "it did not reply, and the default action stops instances"
+
+
+def _projects(world: World, evidence: Evidence) -> set[str]:
+    """Return the projects that a piece of evidence is about."""
+    found = set()
+    for record in evidence.records:
+        if isinstance(record, seen.Probe | seen.Instance) and record.project_id:
+            found.add(record.project_id)
+        elif isinstance(record, seen.Address):
+            found.add(world.stage.addresses.services[record.address].project)
+    return found
+
+
+def _missed(world: World, failed: set[str]) -> Mapping[str, str]:
+    allowed_s = allowed_gap_s(world)
+    for service in world.stage.addresses.services.values():
+        for gap in service.gaps:
+            if gap.lower_s > allowed_s and "service.no_gap" not in failed:
+                return {
+                    MISSED_GAP: f"{service.address} was silent for {gap.lower_s:.3f} s, {allowed_s:.3f} s"
+                    " are allowed, and service.no_gap did not fail"
+                }
+    return {}
