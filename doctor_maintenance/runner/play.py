@@ -38,7 +38,7 @@ def play(stage: Stage, scenario: Scenario, session_timeout_s: float) -> Flow[Non
     """
     hosts = yield from stage.hosts()
     usable = fit_hosts(hosts)
-    placed = yield from stage.deploy(scenario.applications, usable)
+    placed = yield from stage.deploy(scenario.applications)
     where = yield from stage.placement()
     maintained = choose_hosts(scenario, usable, where, placed)
     affected = affected_part(scenario, maintained, where, placed)
@@ -175,7 +175,7 @@ def _follow(
                 )
                 if during:
                     during.pop()
-                    yield from blocking(lambda host=host: stage.report_host_fault(host))  # type: ignore[misc]
+                    yield from blocking(lambda host=host: stage.report_host(host, "down"))  # type: ignore[misc]
         if SessionState(view["state"]).final:
             yield from _until(
                 stage, lambda: not any(task.running for task in tasks), stage.ssh.timeout_s, None
@@ -194,7 +194,7 @@ def _late_faults(stage: Stage, scenario: Scenario, maintained: Sequence[str]) ->
         if fault.during:
             continue
         host = maintained[0]
-        yield from blocking(lambda host=host: stage.report_host_fault(host))  # type: ignore[misc]
+        yield from blocking(lambda host=host: stage.report_host(host, "down"))  # type: ignore[misc]
         yield from _until(
             stage,
             lambda: any(

@@ -123,9 +123,7 @@ class Stage(Protocol):
     def address_of(self, host: str) -> HostAddress:
         """Return where a host answers SSH."""
 
-    def deploy(
-        self, applications: Sequence[Application], hosts: Sequence[str]
-    ) -> Flow[list[Placed]]:
+    def deploy(self, applications: Sequence[Application]) -> Flow[list[Placed]]:
         """Deploy applications with their app managers and alarms."""
 
     def remove(self) -> Flow[list[str]]:
@@ -146,5 +144,5 @@ class Stage(Protocol):
     def admin_tool(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request of the operator to the admin tool and return its JSON; blocks."""
 
-    def report_host_fault(self, host: str) -> None:
-        """Tell the inspector that a host is down; blocks."""
+    def report_host(self, host: str, status: str) -> None:
+        """Tell the inspector what a monitor saw of a host, ``down`` or ``up``; blocks."""

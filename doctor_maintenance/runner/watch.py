@@ -123,7 +123,7 @@ class CloudWatch:
 
     def _floating_ips(self) -> Iterator[tuple[str, str, Facts]]:
         for address in self._addresses:
-            found = _get(self._network, f"/v2.0/floatingips?floating_ip_address={address}")
+            found = _get(self._network, f"/floatingips?floating_ip_address={address}")
             for item in found["floatingips"]:
                 details = item.get("port_details") or {}
                 yield (
