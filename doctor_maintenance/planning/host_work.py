@@ -67,10 +67,13 @@ class HostWork:
         self._owners_by = math.inf
         self._in_maintenance = False
         self._disabled = False
+        self._inspector_unsure = False
 
     @property
     def state(self) -> HostState:
-        """The host's state as sessions show it."""
+        """The host's state as sessions show it; a released host was not maintained."""
+        if self.phase is Phase.OVER and self.released:
+            return HostState.MAINTENANCE_CANCELED
         return HOST_STATES[self.phase]
 
     @property
@@ -321,6 +324,8 @@ class HostWork:
             self._tell("canceled", announcement, NotificationState.MAINTENANCE_CANCELED)
             for announcement in self.announcements.values()
         ]
+        if self._inspector_unsure:
+            out.insert(0, self._tell_host("over", NotificationState.MAINTENANCE_OVER))
         return out or self._retracted(event, now)
 
     def _retracted(self, event: saw.Event, now: float) -> list[do.Command]:
@@ -333,6 +338,8 @@ class HostWork:
     def _failed(
         self, command: do.Answered, event: saw.CommandFailed, now: float
     ) -> list[do.Command]:
+        if isinstance(command, do.DisableCompute) and not event.permanent:
+            self._disabled = True  # perhaps: an answer that is no refusal may hide a success
         if self.phase is Phase.STOPPING:
             return self._stopped(now)
         if isinstance(command, do.MoveInstance):
@@ -343,6 +350,7 @@ class HostWork:
                 return again
         if self.phase in BEFORE_MAINTENANCE or self.phase is Phase.ENTERING:
             if self.phase is Phase.ENTERING:
+                self._inspector_unsure = not event.permanent
                 self.phase = Phase.VERIFYING
             return self.cancel(event.reason, now)
         after = {

@@ -190,9 +190,7 @@ class Session:
         states = {work.state for work in self.works.values()}
         if HostState.MAINTENANCE_FAILED in states:
             return SessionState.MAINTENANCE_FAILED
-        if states == {HostState.MAINTENANCE_OVER} and not any(
-            work.released for work in self.works.values()
-        ):
+        if states == {HostState.MAINTENANCE_OVER}:
             return SessionState.MAINTENANCE_OVER
         return SessionState.MAINTENANCE_CANCELED
 

@@ -240,7 +240,7 @@ def test_a_failed_host_can_be_released_by_the_operator(world: Any) -> None:
     view = world.finish(session_id)
 
     assert answer.status_code == 202
-    assert view["hosts"][0]["state"] == "MAINTENANCE_OVER"
+    assert view["hosts"][0]["state"] == "MAINTENANCE_CANCELED"
     assert world.service("compute1") == (False, None)
     assert world.inspector == [("compute1", "IN_MAINTENANCE"), ("compute1", "MAINTENANCE_OVER")]
 

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the explorer found: each a defect once, here as the smallest conversation that shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from doctor_maintenance.planning import commands as do
+from doctor_maintenance.planning import events as saw
+from doctor_maintenance.protocol import HostState, SessionState
+from tests.planning.test_session import A1, Play, session
+
+
+def disabling_seems_to_fail(command: Any) -> str | None:
+    return "503" if isinstance(command, do.DisableCompute) else None
+
+
+def test_a_disabling_that_failed_without_a_refusal_is_taken_back() -> None:
+    """Seed 197: Nova answered 503 each time, and had disabled the host; it stayed disabled for good."""
+    play = Play(session("h1"), {"h1": []}, fail=disabling_seems_to_fail)
+
+    assert play.run() == ["DisableCompute h1", "EnableCompute h1", "end MAINTENANCE_CANCELED"]
+
+
+def test_a_disabling_that_seems_to_fail_while_the_operator_cancels_is_taken_back() -> None:
+    play = Play(session("h1"), {"h1": []})
+    play.session.handle(saw.Opened(), play.now)
+    (disable,) = play.session.handle(saw.TimerFired("start"), play.now)
+    play.session.handle(saw.OperatorCanceled(), play.now)
+
+    out = play.session.handle(saw.CommandFailed(disable.key, "503"), play.now)  # type: ignore[union-attr]
+
+    assert [type(command) for command in out] == [do.EnableCompute]
+
+
+def test_a_refused_disabling_leaves_nothing_to_take_back() -> None:
+    play = Play(session("h1"), {"h1": []})
+    play.session.handle(saw.Opened(), play.now)
+    (disable,) = play.session.handle(saw.TimerFired("start"), play.now)
+
+    out = play.session.handle(saw.CommandFailed(disable.key, "404", permanent=True), play.now)  # type: ignore[union-attr]
+
+    assert not any(isinstance(command, do.EnableCompute) for command in out)
+    assert out[-1] == do.EndSession(SessionState.MAINTENANCE_CANCELED)
+
+
+def test_a_released_host_was_not_maintained() -> None:
+    """Seed 99: it was called MAINTENANCE_OVER, and nothing had been done on it."""
+    play = Play(
+        session("h1"),
+        {"h1": []},
+        fail=lambda command: "no answer" if isinstance(command, do.Maintain) else None,
+    )
+    play.run()
+
+    play.tell(saw.OperatorReleased("h1"))
+
+    assert play.session.works["h1"].state is HostState.MAINTENANCE_CANCELED
+
+
+def test_the_inspector_is_told_that_it_is_over_if_it_may_have_been_told_of_the_maintenance() -> (
+    None
+):
+    """A bus that takes a message and reports a failure left the inspector standing down for ever."""
+
+    def bus_fails(command: Any) -> str | None:
+        state = getattr(getattr(command, "notification", None), "state", "")
+        return (
+            "timeout" if isinstance(command, do.NotifyHost) and state == "IN_MAINTENANCE" else None
+        )
+
+    play = Play(session("h1"), {"h1": [A1]}, fail=bus_fails)
+
+    log = play.run()
+
+    assert log[-4:] == [
+        "EnableCompute h1",
+        "tell inspector h1 MAINTENANCE_OVER",
+        "tell project-a MAINTENANCE_CANCELED",
+        "end MAINTENANCE_CANCELED",
+    ]
