@@ -175,17 +175,29 @@ class CloudCalls:
             raise
         return _server(body["server"])
 
-    def look(self, host: str, instance_ids: Iterable[str]) -> dict[str, Server | None]:
-        """Return instances that are, or were, on a host: one list for those that still are there."""
-        found: dict[str, Server | None] = {item.instance_id: item for item in self.servers_on(host)}
-        wanted = list(instance_ids)
-        away = [item for item in wanted if item not in found]
-        if len(away) > _GET_EACH:
+    def look(
+        self, host: str, here: Iterable[str], away: Iterable[str] = ()
+    ) -> dict[str, Server | None]:
+        """Look at instances in flight, with as few calls as may be.
+
+        Args:
+            host: the host that they are to leave.
+            here: those that were still there when last seen: one list shows them all.
+            away: those that had left it.
+        """
+        wanted = [*here]
+        on_host = {item.instance_id: item for item in self.servers_on(host)} if wanted else {}
+        found: dict[str, Server | None] = {
+            item: on_host[item] for item in wanted if item in on_host
+        }
+        missing = [item for item in (*wanted, *away) if item not in found]
+        if len(missing) > _GET_EACH:
             everywhere = {item.instance_id: item for item in self._servers("list all instances")}
-            away = [item for item in away if not found.setdefault(item, everywhere.get(item))]
-        # What no list shows may have been deleted, or be in a state that lists leave out.
-        found.update((item, self.server(item)) for item in away)
-        return {item: found[item] for item in wanted}
+            found.update((item, everywhere[item]) for item in missing if item in everywhere)
+            missing = [item for item in missing if item not in found]
+        # What no list shows may be deleted, or be in a state that lists leave out.
+        found.update((item, self.server(item)) for item in missing)
+        return found
 
     def live_migrate(self, instance_id: str) -> None:
         """Ask Nova to live-migrate an instance to a host of its choice."""

@@ -69,13 +69,16 @@ def next_step(server: Server | None, source: str, action: Action, asked: bool) -
         # On its old host and unasked for it is the owner's own resize, and his to confirm.
         return Step.CONFIRM if away or asked else Step.UNMOVED
     if away:
-        settled = server.status in _RESTING or server.status == "SHELVED_OFFLOADED"
-        return Step.MOVED if settled else Step.WAIT
+        return Step.MOVED if _settled(server) else Step.WAIT
     if server.status not in _RESTING:
         return Step.WAIT
     if asked:
         return Step.UNMOVED
     return _how(server.status, action)
+
+
+def _settled(server: Server) -> bool:
+    return server.status in _RESTING or server.status == "SHELVED_OFFLOADED"
 
 
 def _how(status: str, action: Action) -> Step:
@@ -102,6 +105,7 @@ class Watch:
         self._calls = calls
         self._poll_s = poll_s
         self._waiting: dict[str, list[tuple[str, Callable[[Outcome[Server | None]], None]]]] = {}
+        self._away: set[tuple[str, str]] = set()
 
     def next_look(self, host: str, instance_id: str) -> Flow[Server | None]:
         """Return what an instance looks like at the next look at its old host.
@@ -123,15 +127,26 @@ class Watch:
     def _look(self, host: str) -> None:
         waiting = self._waiting.pop(host)
         ids = sorted({instance_id for instance_id, _ in waiting})
+        here = [item for item in ids if (host, item) not in self._away]
+        away = [item for item in ids if (host, item) in self._away]
 
         def tell(outcome: Outcome[dict[str, Server | None]]) -> None:
             for instance_id, done in waiting:
                 if outcome.error is not None:
                     done(Outcome(error=outcome.error))
-                else:
-                    done(Outcome(value=outcome.get()[instance_id]))
+                    continue
+                server = outcome.get()[instance_id]
+                self._note(host, instance_id, server)
+                done(Outcome(value=server))
 
-        self._workers.submit(lambda: self._calls.look(host, ids), tell)
+        self._workers.submit(lambda: self._calls.look(host, here, away), tell)
+
+    def _note(self, host: str, instance_id: str, server: Server | None) -> None:
+        """Remember who has left a host, as long as there is something to wait for."""
+        if server is not None and server.host != host and (server.task or not _settled(server)):
+            self._away.add((host, instance_id))
+        else:
+            self._away.discard((host, instance_id))
 
 
 @dataclass(slots=True)

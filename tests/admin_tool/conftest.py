@@ -19,9 +19,10 @@ from doctor_maintenance.admin_tool.assembly import AdminTool, ToolRules, assembl
 from doctor_maintenance.admin_tool.host_side import HostSideRules
 from doctor_maintenance.admin_tool.http_driver import HttpDriver, HttpTransport
 from doctor_maintenance.admin_tool.journal import MemoryJournal
-from doctor_maintenance.clock import VirtualClock
+from doctor_maintenance.clock import TimerHandle, VirtualClock
 from doctor_maintenance.cloud import connect
 from doctor_maintenance.planning import SessionRules
+from doctor_maintenance.planning.events import Event
 from doctor_maintenance.protocol import NotificationState, ProjectNotification, parse_alarm
 from doctor_maintenance.simulator.app import create_app
 from doctor_maintenance.simulator.cloud import SimCloud
@@ -44,6 +45,50 @@ Script = Callable[[ProjectNotification, list[str]], Mapping[str, Any] | None]
 
 def migrate_all(notification: ProjectNotification, ids: list[str]) -> Mapping[str, Any]:
     return dict.fromkeys(ids, "MIGRATE")
+
+
+class Killed(BaseException):
+    """The admin tool's process is gone at this very place."""
+
+
+class MortalClock:
+    """The clock of a process that can be killed: what it had planned then never happens."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.dead = False
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
+        return self._clock.call_at(when, lambda: None if self.dead else callback())
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> TimerHandle:
+        return self.call_at(self.now() + delay_s, callback)
+
+    def cancel(self, handle: TimerHandle) -> None:
+        self._clock.cancel(handle)
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        return function()
+
+
+class DeadlyJournal(MemoryJournal):
+    """Kills its admin tool once an event is stored and nothing has been done about it yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kill_after: int | None = None
+        self.count = 0
+        self.kill: Callable[[], None] = lambda: None
+
+    def append(self, session_id: str, at: float, event: Event) -> None:
+        super().append(session_id, at, event)
+        self.count += 1
+        if self.count == self.kill_after:
+            self.kill()
+            raise Killed
 
 
 @dataclass
@@ -79,7 +124,11 @@ class Manager:
         return self.world.http.put(url, json=body, headers={"X-Auth-Token": self.token}, timeout=5)
 
     def _reply(self, notification: ProjectNotification) -> None:
-        view = self.get(notification.instance_ids).json()
+        try:
+            view = self.get(notification.instance_ids).json()
+        except requests.ConnectionError:
+            self.world.clock.call_later(0.3, partial(self._reply, notification))
+            return
         self.views.append(view)
         actions = self.script(notification, view["instance_ids"])
         if actions is None:
@@ -89,8 +138,15 @@ class Manager:
             "state": actions.get("verdict", "ACK") + "_PLANNED_MAINTENANCE",
             "instance_actions": {k: v for k, v in actions.items() if k != "verdict"},
         }
+        self._send(notification, body)
+
+    def _send(self, notification: ProjectNotification, body: Any) -> None:
+        """Send a reply; again if there is no answer, as the admin tool may be down."""
         assert notification.reply_url is not None
-        self.answers.append(self.put(notification.reply_url, body))
+        try:
+            self.answers.append(self.put(notification.reply_url, body))
+        except (Killed, requests.ConnectionError):
+            self.world.clock.call_later(0.3, partial(self._send, notification, body))
 
 
 class World:
@@ -125,9 +181,10 @@ class World:
             "poll_s": 0.1,
         }
         self.migration_timeout_s = 20.0
-        self.journal = MemoryJournal()
+        self.journal = DeadlyJournal()
         self.observed: list[tuple[str, dict[str, Any]]] = []
         self.inspector: list[tuple[str, str]] = []
+        self.down = False
         self._ids = random.Random(3)
         self._users: dict[str, tuple[str, str]] = {}
         self.managers: dict[str, Manager] = {}
@@ -146,10 +203,12 @@ class World:
             poll_s=0.1,
             migration_timeout_s=self.migration_timeout_s,
         )
+        process = MortalClock(self.clock)
+        self.down = False
         transport = HttpTransport(embedded_bus(self.connection), self.connection.session)
         self.tool = assemble(
-            clock=self.clock,
-            workers=InlineWorkers(self.clock),
+            clock=process,
+            workers=InlineWorkers(process),
             connection=self.connection,
             driver=HttpDriver(None, ["notifications"], transport),
             remote=SimRemote(self.cloud),
@@ -159,6 +218,12 @@ class World:
             new_id=lambda: str(uuid.UUID(int=self._ids.getrandbits(128), version=4)),
         )
         mount(self.http, TOOL, self.tool.app)
+
+        def kill() -> None:
+            process.dead = self.down = True
+            isolate_one(self.http, TOOL)
+
+        self.journal.kill = kill
         self.tool.engine.recover()
         return self.tool
 
@@ -242,6 +307,13 @@ class World:
             return [b""]
 
         self.alarm(self.admin_project, "http://inspector.sim", "maintenance.host", app)
+
+
+def isolate_one(http: requests.Session, url: str) -> None:
+    """Let nobody listen at a URL any more."""
+    silent = requests.Session()
+    isolate(silent)
+    http.mount(url, silent.get_adapter(url))
 
 
 @pytest.fixture
