@@ -29,12 +29,14 @@ class Message:
         sent: when it was sent.
         on_bus: where it was seen on the bus, if anybody watched the bus.
         arrivals: where and when it reached somebody.
+        key: where it stands in the trace: when it was sent, and the place of its first sighting.
     """
 
     content: Notification
     sent: Moment
     on_bus: tuple[Seen[Notification], ...]
     arrivals: tuple[Seen[Notification], ...]
+    key: Point
 
     @property
     def records(self) -> tuple[Notification, ...]:
@@ -56,13 +58,16 @@ def messages_of(seen: Iterable[Seen[Notification]]) -> list[Message]:
     sightings: dict[str, list[Seen[Notification]]] = {}
     for item in seen:
         sightings.setdefault(item.record.message_id, []).append(item)
-    return sorted(map(_message, sightings.values()), key=lambda message: message.sent)
+    return sorted(map(_message, sightings.values()), key=lambda message: message.key)
 
 
 def _message(found: Sequence[Seen[Notification]]) -> Message:
     on_bus = tuple(seen for seen in found if seen.record.source == BUS)
     arrivals = tuple(seen for seen in found if seen.record.source != BUS)
-    return Message((arrivals or on_bus)[0].record, _sent(on_bus, found), on_bus, arrivals)
+    sent = _sent(on_bus, found)
+    time_us = sent.upper.time_us if sent.lower.time_us == -math.inf else sent.lower.time_us
+    key = Point(time_us, min(seen.place for seen in found))
+    return Message((arrivals or on_bus)[0].record, sent, on_bus, arrivals, key)
 
 
 def _sent(on_bus: Sequence[Seen[Notification]], found: Sequence[Seen[Notification]]) -> Moment:

@@ -24,10 +24,22 @@ BEING_MOVED = frozenset({"MIGRATING", "RESIZE", "VERIFY_RESIZE", "REVERT_RESIZE"
 
 
 class Seen(NamedTuple, Generic[R]):
-    """A record, and when what it tells happened."""
+    """A record, and when what it tells happened.
+
+    Attributes:
+        moment: when it happened, as far as is proven.
+        record: the record.
+        place: its place in the trace; a guess at the order of things of the same time, and no proof.
+    """
 
     moment: Moment
     record: R
+    place: int
+
+    @property
+    def key(self) -> Point:
+        """Where it stands in the trace."""
+        return Point(self.moment.lower.time_us, self.place)
 
 
 class State(NamedTuple):
@@ -102,15 +114,15 @@ class Life:
         return any(map(test, self.possible(lower, upper)))
 
     def must(self, test: Test, lower: Point, upper: Point) -> bool:
-        """Return whether every state that may have held in the interval passes the test."""
-        states = self.possible(lower, upper)
-        return bool(states) and all(map(test, states))
+        """Return whether the instance was there all the time and every state that may have held passes."""
+        known = self.states[0].moment.upper <= lower
+        return known and all(map(test, self.possible(lower, upper)))
 
 
 def _with_origins(seen: Iterable[Seen[Instance]]) -> Iterator[State]:
     origin: str | None = None
     host: str | None = None
-    for moment, record in seen:
+    for moment, record, _ in seen:
         if record.status not in BEING_MOVED:
             origin = None
         elif origin is None:

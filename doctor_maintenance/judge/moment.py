@@ -96,6 +96,11 @@ def in_order(first: Moment, then: Moment) -> Result:
     return Result.OPEN
 
 
+def surely_before(first: Moment, then: Moment) -> bool:
+    """Return whether ``first`` came before ``then`` for certain, and not at the same time."""
+    return first.upper < then.lower
+
+
 def seconds_between(begin: Moment, end: Moment) -> tuple[float, float]:
     """Return the shortest and the longest time in seconds from ``begin`` to ``end``."""
     shortest = (end.lower.time_us - begin.upper.time_us) / MICROSECONDS

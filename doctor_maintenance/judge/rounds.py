@@ -3,8 +3,8 @@
 
 A project is never told a host, so its messages do not say which round they are about, and the judge does
 not ask the admin tool. It finds out from what others saw: a round begins when Nova says that nova-compute
-was disabled; a message belongs to the round in which it was sent, and where rounds overlap, to the host
-that the project had instances on.
+was disabled, steps 7 and 11 name their host, and a message belongs to the round in which it can have
+been sent. Where that leaves several, it is the host that the project had the listed instances on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Round:
         told_host: steps 7 and 11, in order.
         told_projects: steps 2, 8 and 12 and cancellations, in order.
         answers: the replies, in order.
-        begin: where the round begins, as far as messages are sorted by it.
+        begin: the earliest moment at which something can be part of the round.
+        key: where the round begins in the trace; by it messages are sorted.
         session_id: the session, if anything says so.
     """
 
@@ -41,6 +42,7 @@ class Round:
     told_projects: list[Message] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     begin: Point = BEGINNING
+    key: Point = BEGINNING
     session_id: str | None = None
 
     def host_messages(self, state: NotificationState) -> list[Message]:
@@ -73,6 +75,13 @@ class Round:
         if self.enable is not None:
             return self.enable.moment
         return self.over.sent if self.over is not None else None
+
+    @property
+    def end_key(self) -> Point:
+        """Where the round ends in the trace."""
+        if self.enable is not None:
+            return Point(self.enable.moment.upper.time_us, self.enable.place)
+        return self.over.key if self.over is not None else END
 
     @property
     def window(self) -> tuple[Point, Point]:
@@ -118,7 +127,8 @@ def rounds_of(
         by_project.setdefault(life.project_id, []).append(life)
     for message in messages:
         if message.to_project and rounds:
-            _round_of(rounds, message, by_project).told_projects.append(message)
+            mine = by_project.get(message.content.project_id, ())
+            _round_of(rounds, message, mine).told_projects.append(message)
     for part in rounds:
         part.session_id = _session_of(part)
     return rounds
@@ -133,7 +143,7 @@ def _disablings(seen: Sequence[Seen[Service]], disabled_before: bool) -> list[Ro
             continue
         status = item.record.status
         if status == "disabled":
-            rounds.append(Round(host, disable=item, begin=item.moment.lower))
+            rounds.append(Round(host, disable=item, begin=item.moment.lower, key=item.key))
         elif rounds:
             rounds[-1].enable = item
         else:
@@ -144,41 +154,62 @@ def _disablings(seen: Sequence[Seen[Service]], disabled_before: bool) -> list[Ro
 def _sort_host_messages(rounds: Sequence[Round], messages: Iterable[Message]) -> None:
     for message in messages:
         own = [part for part in rounds if part.host == message.content.host]
-        begun = [part for part in own if part.begin <= message.sent.upper]
+        begun = [part for part in own if part.key <= message.key]
         if own and not message.to_project:
             (begun[-1] if begun else own[0]).told_host.append(message)
 
 
 def _in_order(rounds: Iterable[Round]) -> list[Round]:
     def first_sign(part: Round) -> Point:
-        signs = [message.sent.lower for message in part.told_host]
         if part.disable is not None:
-            signs.append(part.disable.moment.lower)
-        return min(signs, default=END)
+            return part.key
+        return min((message.key for message in part.told_host), default=END)
 
     ordered = sorted(rounds, key=first_sign)
-    before = BEGINNING
+    begin, key = BEGINNING, BEGINNING
     for part in ordered:
         if part.disable is None:
-            part.begin = before
-        before = part.end.lower if part.end is not None else max(before, part.begin)
+            part.begin, part.key = begin, key
+        begin = part.end.lower if part.end is not None else max(begin, part.begin)
+        key = part.end_key if part.end is not None else max(key, part.key)
     return ordered
 
 
-def _round_of(
-    rounds: Sequence[Round], message: Message, lives: Mapping[str, Sequence[Life]]
-) -> Round:
-    sent = message.sent
-    begun = [part for part in rounds if part.begin <= sent.upper] or [rounds[0]]
-    open_ones = [part for part in begun if sent.lower <= part.window[1]]
-    if len(open_ones) > 1:
-        mine = lives.get(message.content.project_id, ())
-        return next((part for part in open_ones if _has_instance(part, message, mine)), begun[-1])
-    if open_ones:
-        return open_ones[0]
-    if message.says(NotificationState.PLANNED_MAINTENANCE):
-        following = rounds[rounds.index(begun[-1]) + 1 :]
-        return following[0] if following else begun[-1]
+def _round_of(rounds: Sequence[Round], message: Message, mine: Iterable[Life]) -> Round:
+    """Return the round of a message; the messages before it are sorted already."""
+    fitting = [part for part in rounds if _fits(part, message)]
+    if not fitting:
+        return _by_time(rounds, message)
+    if not message.says(NotificationState.PLANNED_MAINTENANCE):
+        return fitting[-1]
+    return next((part for part in fitting if _has_instance(part, message, mine)), fitting[0])
+
+
+def _fits(part: Round, message: Message) -> bool:
+    project_id, step_7, step_11 = message.content.project_id, part.in_maintenance, part.over
+    match message.content.state:
+        case NotificationState.IN_MAINTENANCE.value:
+            return (
+                step_7 is not None
+                and step_7.key <= message.key
+                and (step_11 is None or message.key <= step_11.key)
+            )
+        case NotificationState.MAINTENANCE_OVER.value:
+            return step_11 is not None and step_11.key <= message.key
+        case NotificationState.MAINTENANCE_CANCELED.value:
+            planned = part.project_messages(NotificationState.PLANNED_MAINTENANCE, project_id)
+            return step_7 is None and bool(planned)
+    canceled = part.project_messages(NotificationState.MAINTENANCE_CANCELED, project_id)
+    until = step_7.key if step_7 is not None else part.end_key
+    return part.begin <= message.sent.upper and message.key <= until and not canceled
+
+
+def _by_time(rounds: Sequence[Round], message: Message) -> Round:
+    """Return the round in which a message was sent that does not go by the book."""
+    begun = [part for part in rounds if part.key <= message.key] or [rounds[0]]
+    late = begun[-1].end_key < message.key
+    if late and message.says(NotificationState.PLANNED_MAINTENANCE):
+        return rounds[min(rounds.index(begun[-1]) + 1, len(rounds) - 1)]
     return begun[-1]
 
 
@@ -211,19 +242,25 @@ def assign_replies(rounds: Sequence[Round], replies: Iterable[Seen[Reply]]) -> l
             for message in part.project_messages(
                 NotificationState.PLANNED_MAINTENANCE, seen.record.project_id
             )
-            if message.sent.lower <= seen.moment.upper
+            if message.sent.lower.time_us <= seen.moment.upper.time_us
             and message.content.session_id == seen.record.session_id
         ]
-        named = set(seen.record.instance_actions)
-        fitting = [
-            pair
-            for pair in asked
-            if pair[0].content.instances is not None and named & set(pair[0].content.instances)
-        ]
-        latest = max(fitting or asked, key=lambda pair: pair[0].sent.lower, default=None)
-        answer = Answer(seen.moment, seen.record, latest[0] if latest else None)
-        if latest is None:
+        found = _answered(asked, seen)
+        answer = Answer(seen.moment, seen.record, found[0] if found else None)
+        if found is None:
             orphans.append(answer)
         else:
-            latest[1].answers.append(answer)
+            found[1].answers.append(answer)
     return orphans
+
+
+def _answered(
+    asked: list[tuple[Message, Round]], seen: Seen[Reply]
+) -> tuple[Message, Round] | None:
+    """Return the latest message before a reply, if possible one that names the same instances."""
+    key = Point(seen.moment.upper.time_us, seen.place)
+    named = set(seen.record.instance_actions)
+    fitting = [pair for pair in asked if named & set(pair[0].content.instances or ())]
+    candidates = fitting or asked
+    before = [pair for pair in candidates if pair[0].key <= key]
+    return max(before or candidates, key=lambda pair: pair[0].key, default=None)

@@ -96,14 +96,14 @@ class Story:
         self.scenario: Scenario = trace.scenario
         self.full = self.scenario.type == MaintenanceType.FULL
         self._seen: dict[type[Record], list[Seen[Record]]] = {}
-        for rank, record in enumerate(trace.records):
-            self._seen.setdefault(type(record), []).append(Seen(self._when(record, rank), record))
+        for place, record in enumerate(trace.records):
+            seen = Seen(self._when(record, place), record, place)
+            self._seen.setdefault(type(record), []).append(seen)
         self.lives: dict[str, Life] = lives_of(self.seen(Instance))
         self.services: dict[str, list[Seen[Service]]] = {}
-        for seen in self.seen(Service):
-            if seen.record.binary != "nova-compute":
-                continue
-            self.services.setdefault(seen.record.host, []).append(seen)
+        for service in self.seen(Service):
+            if service.record.binary == "nova-compute":
+                self.services.setdefault(service.record.host, []).append(service)
         self.messages: list[Message] = messages_of(self.seen(Notification))
         self.rounds: list[Round] = rounds_of(
             self.scenario, self.services, self.messages, self.lives.values()
@@ -111,10 +111,10 @@ class Story:
         self.orphans: list[Answer] = assign_replies(self.rounds, self.seen(Reply))
         self.end_s = max((record.at for record in trace.records), default=0.0)
 
-    def _when(self, record: Record, rank: int) -> Moment:
+    def _when(self, record: Record, place: int) -> Moment:
         watched = record.not_before is None and record.source in INSTANT_WITNESSES
         if self.scenario.exact and watched:
-            return Moment.exactly(record.at, rank)
+            return Moment.exactly(record.at, place)
         return Moment.between(record.earliest, record.at)
 
     def seen(self, kind: type[R]) -> list[Seen[R]]:
@@ -182,13 +182,15 @@ class Story:
 
     def payload(self, part: Round, project_id: str | None = None) -> list[Life]:
         """Return the affected instances that were on the host for certain when the round began."""
-        begin = part.disable.moment.upper if part.disable is not None else part.begin
+        lower, upper = part.begin, part.begin
+        if part.disable is not None:
+            lower, upper = part.disable.moment
         return [
             life
             for life in self.lives.values()
             if project_id in (None, life.project_id)
             and self.affects(part.host, life.instance_id)
-            and life.must(is_on(part.host), begin, begin)
+            and life.must(is_on(part.host), lower, upper)
         ]
 
     def touched(self, part: Round, project_id: str) -> list[Life]:

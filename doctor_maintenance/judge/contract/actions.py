@@ -12,7 +12,7 @@ from doctor_maintenance.judge.contract.clause import (
 )
 from doctor_maintenance.judge.contract.consent import agreement, asked, deadline
 from doctor_maintenance.judge.lives import Life, is_on
-from doctor_maintenance.judge.moment import Result, in_order
+from doctor_maintenance.judge.moment import surely_before
 from doctor_maintenance.judge.rounds import Round
 from doctor_maintenance.judge.story import Move, Story
 from doctor_maintenance.protocol import Action, NotificationState
@@ -110,9 +110,8 @@ def _instruction(part: Round, project_id: str, instance_id: str) -> str | None:
     if not messages or any(answer.refuses for answer in part.answers_of(project_id)):
         return None
     until = deadline(part, project_id)
-    if part.in_maintenance is None or until is None:
-        return None
-    if in_order(until, part.in_maintenance.sent) is not Result.HELD:
+    step_7 = part.in_maintenance
+    if step_7 is None or until is None or not surely_before(until, step_7.sent):
         return None
     return messages[0].content.default_action
 

@@ -23,11 +23,13 @@ class Finding(NamedTuple):
         result: whether the rule held, was broken, or cannot be told.
         message: what was expected and what was found; empty where it held.
         records: the evidence.
+        decidable: False if such witnesses can never tell more, however exact the others are.
     """
 
     result: Result
     message: str = ""
     records: tuple[Record, ...] = ()
+    decidable: bool = True
 
 
 HELD = Finding(Result.HELD)
@@ -98,6 +100,7 @@ def order(
     first: Moment,
     then: Moment,
     records: Iterable[Record] = (),
+    decidable: bool = True,
 ) -> Finding:
     """Judge an order.
 
@@ -107,6 +110,7 @@ def order(
         first: when the first thing happened.
         then: when the second thing happened.
         records: the evidence.
+        decidable: False if such witnesses can never tell more, however exact the others are.
     """
     result = in_order(first, then)
     if result is Result.HELD:
@@ -116,4 +120,5 @@ def order(
         result,
         f"expected {what}; {found} {story.when(first)}, the second {story.when(then)}",
         tuple(records),
+        decidable,
     )

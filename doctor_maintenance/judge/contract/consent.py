@@ -15,7 +15,7 @@ from doctor_maintenance.judge.contract.clause import (
 )
 from doctor_maintenance.judge.contract.evidence import Touch, touches
 from doctor_maintenance.judge.conversation import Answer, Message
-from doctor_maintenance.judge.moment import Moment, Result, in_order
+from doctor_maintenance.judge.moment import Moment, Result, in_order, surely_before
 from doctor_maintenance.judge.rounds import Round
 from doctor_maintenance.judge.story import Story
 from doctor_maintenance.protocol import NotificationState
@@ -160,14 +160,13 @@ def _left_alone(
             *part.in_maintenance.records,
         )
     for touch in touches(story, part, project_id):
-        result = in_order(since, touch.moment)
         message = (
             f"{part.host}: project {project_id} {why}; expected its instances to be left alone, found"
             f" {touch.what} of {touch.life.instance_id} {story.when(touch.moment)}"
         )
-        if result is Result.HELD:
+        if surely_before(since, touch.moment):
             yield broken(message, *evidence, *touch.records)
-        elif result is Result.OPEN:
+        elif not surely_before(touch.moment, since) and not since.known:
             yield unproven(message, *evidence, *touch.records)
 
 
@@ -182,7 +181,7 @@ def late_reply(story: Story) -> Findings:
         for place, answer in enumerate(part.answers):
             record = answer.record
             until = deadline(part, record.project_id)
-            if until is None or in_order(until, answer.moment) is not Result.HELD:
+            if until is None:
                 continue
             same = any(
                 other.record.accepted
@@ -212,7 +211,7 @@ def one_reply(story: Story) -> Findings:
             taken = [
                 answer.record for answer in part.answers_of(project_id) if answer.record.accepted
             ]
-            for record in taken[1:]:
+            for record in taken:
                 yield rule(
                     record.state == taken[0].state
                     and record.instance_actions == taken[0].instance_actions,

@@ -32,11 +32,19 @@ class Touch(NamedTuple):
 
 
 class Work(NamedTuple):
-    """A part of the maintenance itself that was seen on a host."""
+    """A part of the maintenance itself that was seen on a host.
+
+    Attributes:
+        moment: when it was done.
+        what: what was done, in words.
+        records: the evidence.
+        sharp: False if it is only known from looks long before and long after.
+    """
 
     moment: Moment
     what: str
     records: tuple[Record, ...]
+    sharp: bool
 
 
 def touches(story: Story, part: Round, project_id: str) -> list[Touch]:
@@ -110,7 +118,8 @@ def _first_shown(checks: Sequence[Seen[SshCheck]], what: str, part: Round) -> It
             before = item
             continue
         if item.record.ok and item.record.phase != "before":
-            yield Work(_since(before, item, part), what, (item.record,))
+            sharp = item.record.phase == "during"
+            yield Work(_since(before, item, part), what, (item.record,), sharp)
             return
         before = item
 
@@ -128,13 +137,13 @@ def _boots(story: Story, part: Round) -> Iterator[Work]:
         for up, down in itertools.pairwise(powers):
             began = down.moment.upper >= part.begin and down.moment.lower <= _until(story, part)
             if began and up.record.powered and not down.record.powered:
-                yield Work(down.moment, "the reboot of the host", (up.record, down.record))
+                yield Work(down.moment, "the reboot of the host", (up.record, down.record), True)
         return
     boots = [item for item in story.checks(part.host, "boot_id") if item.record.ok]
     for before, after in itertools.pairwise(boots):
         if after.moment.upper >= part.begin and before.record.value != after.record.value:
             moment = Moment(before.moment.upper, after.moment.upper)
-            yield Work(moment, "the reboot of the host", (before.record, after.record))
+            yield Work(moment, "the reboot of the host", (before.record, after.record), False)
             return
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from doctor_maintenance.judge.contract.clause import Findings, clause, rule
 from doctor_maintenance.judge.conversation import Message
 from doctor_maintenance.judge.lives import Seen
-from doctor_maintenance.judge.moment import Moment, Result, in_order
+from doctor_maintenance.judge.moment import Moment, surely_before
 from doctor_maintenance.judge.records import Inspector
 from doctor_maintenance.judge.rounds import Round
 from doctor_maintenance.judge.story import Story
@@ -30,18 +30,18 @@ def _did(story: Story, host: str, action: str) -> list[Seen[Inspector]]:
 def _while_maintained(part: Round, moment: Moment) -> bool:
     """Return whether something happened for certain between steps 7 and 11, as the inspector knew them."""
     since, until = _arrived(part.in_maintenance), part.over.sent if part.over else None
-    if since is None or in_order(since, moment) is not Result.HELD:
+    if since is None or not surely_before(since, moment):
         return False
-    return until is None or moment.upper < until.lower
+    return until is None or surely_before(moment, until)
 
 
 def _while_known_free(story: Story, host: str, moment: Moment) -> bool:
     """Return whether the inspector knew for certain that the host was not in maintenance."""
     for part in story.rounds:
         since, until = part.in_maintenance, _arrived(part.over)
-        if part.host != host or since is None or moment.upper < since.sent.lower:
+        if part.host != host or since is None or surely_before(moment, since.sent):
             continue
-        if until is None or in_order(until, moment) is not Result.HELD:
+        if until is None or not surely_before(until, moment):
             return False
     return True
 

@@ -131,6 +131,7 @@ def told_before_work(story: Story) -> Findings:
                     message.sent,
                     work.moment,
                     (*message.records, *work.records),
+                    work.sharp,
                 )
 
 
@@ -150,6 +151,7 @@ def work_before_enable(story: Story) -> Findings:
                 work.moment,
                 part.enable.moment,
                 (*work.records, part.enable.record),
+                work.sharp,
             )
 
 

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A verdict keeps apart what passed, what failed, and what nobody could judge."""
+
+from __future__ import annotations
+
+import pytest
+
+from doctor_maintenance.judge import Expected, Outcome, Trace, TraceError, judge
+
+from .bad_actors import P1, told
+from .scenes import SCENES
+from .tape import Tape
+
+
+def trace(name: str = "two_projects") -> Trace:
+    return Trace.from_mappings(SCENES[name]())
+
+
+def test_a_clause_with_nothing_to_judge_is_not_applicable() -> None:
+    check = judge(trace("full")).check("hosts.rebooted")
+
+    assert (check.outcome, check.judged) == (Outcome.NOT_APPLICABLE, 0)
+
+
+def test_a_required_clause_with_nothing_to_judge_fails_the_run() -> None:
+    verdict = judge(trace(), Expected(require=("hosts.rebooted", "service.no_gap")))
+
+    assert [check.check_id for check in verdict.failed] == ["expected.clauses"]
+    assert "hosts.rebooted" in verdict.failed[0].evidence[0].message
+    assert "service.no_gap" not in verdict.failed[0].evidence[0].message
+
+
+def test_a_session_that_ends_otherwise_than_expected_fails_the_run() -> None:
+    verdict = judge(trace(), Expected(session="MAINTENANCE_CANCELED"))
+
+    assert [check.check_id for check in verdict.failed] == ["expected.session"]
+    assert "found MAINTENANCE_OVER" in verdict.failed[0].evidence[0].message
+
+
+def test_a_host_that_ends_otherwise_than_expected_fails_the_run() -> None:
+    verdict = judge(trace("canceled"), Expected(hosts={"compute-2": "MAINTENANCE_OVER"}))
+
+    assert [check.check_id for check in verdict.failed] == ["expected.hosts"]
+    assert verdict.failed[0].evidence[0].message == (
+        "compute-2: expected MAINTENANCE_OVER, found MAINTENANCE_CANCELED"
+    )
+
+
+def test_a_session_that_nobody_saw_is_no_success() -> None:
+    tape = Tape(SCENES["full"]())
+    tape.drop(*tape.all("session"))
+
+    verdict = judge(Trace.from_mappings(tape.records))
+
+    assert {"expected.session", "expected.hosts"} <= {check.check_id for check in verdict.failed}
+
+
+def test_a_waived_clause_says_why_and_does_not_fail_the_run() -> None:
+    tape = Tape(SCENES["two_projects"]())
+    tape.drop(told(tape, "PLANNED_MAINTENANCE"))
+
+    verdict = judge(
+        Trace.from_mappings(tape.records), Expected(waive={"told.arrives": "the alarm is lost"})
+    )
+
+    check = verdict.check("told.arrives")
+    assert check.outcome is Outcome.WAIVED
+    assert check.note == "waived by the scenario: the alarm is lost"
+    assert check.evidence
+    assert verdict.passed
+
+
+def test_a_waiver_that_was_not_needed_changes_nothing() -> None:
+    verdict = judge(trace(), Expected(waive={"told.arrives": "the alarm is lost"}))
+
+    assert verdict.check("told.arrives").outcome is Outcome.PASSED
+
+
+def test_a_run_in_which_nothing_was_judged_has_not_passed() -> None:
+    scenario = {"at": 0, "source": "runner", "kind": "scenario"}
+    nothing = {**scenario, "name": "nothing", "type": "full", "hosts": []}
+
+    verdict = judge(Trace.from_mappings([nothing]))
+
+    assert {check.outcome for check in verdict.checks} == {Outcome.NOT_APPLICABLE}
+    assert not verdict.passed
+
+
+def test_a_run_that_broke_off_has_not_passed() -> None:
+    verdict = judge(trace()).with_error("run", "the run comes to its end", "Nova did not answer")
+
+    assert [(check.check_id, check.outcome) for check in verdict.failed] == [("run", Outcome.ERROR)]
+    assert not verdict.passed
+
+
+def test_a_trace_without_a_scenario_is_refused() -> None:
+    with pytest.raises(TraceError, match="no record of kind 'scenario'"):
+        judge(Trace.from_mappings(SCENES["full"]()[1:]))
+
+
+def test_what_is_not_proven_passes_and_is_told() -> None:
+    tape = Tape(SCENES["full"]())
+    disabled = tape.one("service", host="compute-1", status="disabled")
+    planned = told(tape, "PLANNED_MAINTENANCE")
+    disabled.update(at=planned["at"] + 1, not_before=disabled["at"])
+
+    check = judge(Trace.from_mappings(tape.records)).check("order.disable_before_planned")
+
+    assert check.outcome is Outcome.PASSED
+    assert [item.proven for item in check.evidence] == [False]
+    assert "not proven" in check.evidence[0].message
+
+
+def test_what_exact_witnesses_do_not_prove_fails() -> None:
+    tape = Tape(SCENES["full"]())
+    tape.one("scenario")["exact"] = True
+    disabled = tape.one("service", host="compute-1", status="disabled")
+    disabled.update(at=told(tape, "PLANNED_MAINTENANCE")["at"] + 1, not_before=disabled["at"])
+
+    check = judge(Trace.from_mappings(tape.records)).check("order.disable_before_planned")
+
+    assert check.outcome is Outcome.FAILED
+
+
+def test_exact_witnesses_prove_the_order_of_what_happened_at_the_same_time() -> None:
+    tape = Tape(SCENES["full"]())
+    tape.one("scenario")["exact"] = True
+    disabled = tape.one("service", host="compute-1", status="disabled")
+    on_bus = tape.one("notification", source="bus")
+    tape.records.remove(disabled)
+    tape.records.insert(tape.records.index(on_bus) + 1, disabled)
+    disabled["at"] = on_bus["at"]
+
+    verdict = judge(Trace.from_mappings(tape.records))
+
+    assert [check.check_id for check in verdict.failed] == ["order.disable_before_planned"]
+
+
+def test_a_stamp_later_than_the_arrival_is_not_believed() -> None:
+    tape = Tape(SCENES["without_bus"]())
+    planned = told(tape, "PLANNED_MAINTENANCE")
+    disabled = tape.one("service", host="compute-1", status="disabled")
+    disabled["at"] = planned["at"] + 0.01
+    planned["generated"] = planned["at"] + 0.02
+
+    verdict = judge(Trace.from_mappings(tape.records))
+
+    assert "order.disable_before_planned" in {check.check_id for check in verdict.failed}
+
+
+def test_evidence_is_bounded_and_the_rest_is_counted() -> None:
+    tape = Tape(SCENES["full"]())
+    readable = tape.one("readable")
+    for _ in range(50):
+        tape.add_after(readable, text="compute-1")
+
+    check = judge(Trace.from_mappings(tape.records)).check("privacy.no_host")
+
+    assert len(check.evidence) == 20
+    assert check.note == "30 more findings are left out"
+
+
+def test_an_instance_whose_owner_recreated_it_is_not_lost_though_nobody_saw_who_deleted_it() -> (
+    None
+):
+    tape = Tape(SCENES["two_projects"]())
+    for record in tape.all("instance"):
+        record.pop("by_owner", None)
+
+    assert judge(Trace.from_mappings(tape.records)).check("lost.no_instance").outcome is (
+        Outcome.PASSED
+    )
+
+
+def test_a_project_without_an_alarm_need_not_be_told() -> None:
+    tape = Tape(SCENES["full"]())
+    tape.one("scenario")["projects"][P1.project_id]["subscribed"] = False
+    project = [item for item in tape.all("notification") if item["project_id"] == P1.project_id]
+    tape.drop(*project, *tape.all("reply"))
+
+    verdict = judge(Trace.from_mappings(tape.records), Expected())
+
+    assert verdict.failed == ()
