@@ -220,7 +220,6 @@ class Aggregate:
     uuid: str
     name: str
     created: float
-    updated: float | None = None
     hosts: list[str] = field(default_factory=list)
     metadata: dict[str, str] = field(default_factory=dict)
 
@@ -282,7 +281,7 @@ class Aggregates:
             )
         del self._aggregates[number]
 
-    def add_host(self, number: int, host: str, now: float) -> Aggregate:
+    def add_host(self, number: int, host: str) -> Aggregate:
         """Add a host.
 
         Raises:
@@ -295,10 +294,9 @@ class Aggregates:
         if host in aggregate.hosts:
             raise ConflictError(f"Aggregate {number} already has host {host}.")
         aggregate.hosts.append(host)
-        aggregate.updated = now
         return aggregate
 
-    def remove_host(self, number: int, host: str, now: float) -> Aggregate:
+    def remove_host(self, number: int, host: str) -> Aggregate:
         """Take a host out.
 
         Raises:
@@ -308,5 +306,4 @@ class Aggregates:
         if host not in aggregate.hosts:
             raise NotFoundError(f"Cannot remove host {host} in aggregate {number}: not found.")
         aggregate.hosts.remove(host)
-        aggregate.updated = now
         return aggregate

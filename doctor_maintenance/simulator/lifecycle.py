@@ -56,6 +56,7 @@ def boot(compute: ComputeBase, instance: Instance, request: BootRequest, action:
         compute.set_state(instance, host=None)
         compute.fail(instance, f"Build of instance {instance.instance_id} aborted: {error}")
         return
+    instance.root_device = "/dev/vda"
     compute.set_state(instance, task_state=TaskState.BLOCK_DEVICE_MAPPING)
     yield compute.draw(profile.boot_block_devices)
     compute.set_state(instance, task_state=TaskState.SPAWNING)
@@ -103,8 +104,9 @@ def delete(compute: ComputeBase, instance: Instance, action: Action) -> Steps:
     compute.set_guest(instance, up=False, host=None)
     compute.placement.release(instance.instance_id)
     compute.groups.leave(instance.instance_id)
-    now = compute.clock.now()
-    instance.terminated_at = now
+    instance.terminated_at = compute.clock.now()
+    if never_placed:
+        instance.fault = None
     if event is not None:
         compute.end_event(action, event)
     if instance.host is not None:

@@ -104,7 +104,7 @@ class Placement:
         try:
             return self._providers[provider_id]
         except KeyError:
-            raise NotFoundError(f"No resource provider with uuid {provider_id} found ") from None
+            raise NotFoundError(f"No resource provider with uuid {provider_id} found") from None
 
     def of_host(self, host: str) -> Provider:
         """Return the provider of a host."""

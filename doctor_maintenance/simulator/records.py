@@ -211,7 +211,7 @@ class Instance:
     config_drive: bool = False
     locked: bool = False
     locked_reason: str | None = None
-    root_device: str = "/dev/vda"
+    root_device: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     security_groups: tuple[str, ...] = ("default",)

@@ -110,11 +110,14 @@ def aggregate_views(route: Routes) -> None:
         ((action, argument),) = body.items()
         call.admin(f"{rule}:{action}")
         aggregate = _change(call, number, action, argument)
-        return answer({"aggregate": _aggregate(call, aggregate)})
+        shown = _aggregate(call, aggregate)
+        if action == "set_metadata":
+            shown["updated_at"] = answers.iso_micro(call.cloud.clock.now())
+        return answer({"aggregate": shown})
 
 
 def _change(call: Call, number: int, action: str, argument: Any) -> Aggregate:
-    aggregates, now = call.compute.aggregates, call.cloud.clock.now()
+    aggregates = call.compute.aggregates
     if action == "set_metadata":
         aggregate = aggregates.get(number)
         for name, value in argument["metadata"].items():
@@ -125,7 +128,7 @@ def _change(call: Call, number: int, action: str, argument: Any) -> Aggregate:
     elif action in ("add_host", "remove_host"):
         check(argument, {"type": "object", "required": ["host"]})
         change = aggregates.add_host if action == "add_host" else aggregates.remove_host
-        aggregate = change(number, argument["host"], now)
+        aggregate = change(number, argument["host"])
     else:
         raise InvalidRequestError(f"There is no such action: {action}")
     return aggregate
@@ -140,7 +143,7 @@ def _aggregate(call: Call, aggregate: Aggregate) -> dict[str, Any]:
         "hosts": aggregate.hosts,
         "metadata": aggregate.metadata,
         "created_at": iso_micro(aggregate.created),
-        "updated_at": iso_micro(aggregate.updated),
+        "updated_at": None,
         "deleted_at": None,
         "deleted": False,
         "availability_zone": aggregate.metadata.get("availability_zone"),

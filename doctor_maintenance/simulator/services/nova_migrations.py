@@ -104,7 +104,7 @@ def _migration(call: Call, record: Migration) -> dict[str, Any]:
     shown |= {
         "source_compute": record.source,
         "dest_compute": record.dest,
-        "source_node": record.source if known else None,
+        "source_node": record.source if known or cold else None,
         "dest_node": record.dest,
         "dest_host": call.compute.hosts[record.dest].address if record.dest and cold else None,
         "old_instance_type_id": record.old_flavor.number,

@@ -83,7 +83,7 @@ def tag_views(route: Routes) -> None:
             return no_body(204)
         instance.tags.append(tag)
         location = {"Location": call.href("servers", server_id, "tags", tag)}
-        return Response(status=201, headers=location)
+        return Response(status=201, headers=location, content_type="text/html; charset=UTF-8")
 
     @route("DELETE", "/servers/<server_id>/tags/<tag>", since=26)
     def remove_tag(call: Call, server_id: str, tag: str) -> Response:
@@ -141,3 +141,28 @@ def part_views(route: Routes) -> None:
     def topology(call: Call, server_id: str) -> Response:
         find(call, server_id, "compute:server:topology:index")
         return answer({"nodes": [], "pagesize_kb": None})
+
+    @route("GET", "/servers/<server_id>/diagnostics", since=48)
+    def diagnostics(call: Call, server_id: str) -> Response:
+        call.admin("os_compute_api:os-server-diagnostics")
+        instance = call.compute.get(server_id)
+        running = call.compute.is_running(server_id)
+        uptime_s = int(call.cloud.clock.now() - (instance.launched_at or 0.0))
+        ports = call.cloud.network.ports_of(server_id)
+        return answer(
+            {
+                "state": "running" if running else "shutdown",
+                "driver": "libvirt",
+                "hypervisor": "qemu",
+                "hypervisor_os": "linux",
+                "uptime": uptime_s if running else 0,
+                "config_drive": instance.config_drive,
+                "num_cpus": instance.flavor.vcpus,
+                "num_nics": len(ports),
+                "num_disks": 1,
+                "disk_details": [],
+                "cpu_details": [],
+                "nic_details": [{"mac_address": port.mac} for port in ports],
+                "memory_details": {"maximum": instance.flavor.memory_mb, "used": 0},
+            }
+        )

@@ -13,6 +13,7 @@ from doctor_maintenance.exceptions import NotFoundError
 from doctor_maintenance.simulator.records import Flavor, Instance
 from doctor_maintenance.simulator.services.answers import iso_z
 from doctor_maintenance.simulator.services.nova_call import Call
+from doctor_maintenance.simulator.states import TaskState
 
 _PROGRESS = frozenset({"ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"})
 _FAULT = frozenset({"ERROR", "DELETED"})
@@ -45,7 +46,17 @@ def brief(call: Call, instance: Instance) -> dict[str, Any]:
 
 
 def full(call: Call, instance: Instance) -> dict[str, Any]:
-    """Return an instance with everything that the caller may see."""
+    """Return an instance with everything that the caller may see, when it is shown alone."""
+    server = detailed(call, instance)
+    if call.minor >= 71:
+        group = call.compute.groups.find(instance.group_id)
+        member = group is not None and instance.instance_id in group.members
+        server["server_groups"] = [instance.group_id] if member else []
+    return server
+
+
+def detailed(call: Call, instance: Instance) -> dict[str, Any]:
+    """Return an instance as the detailed list has it."""
     minor, admin = call.minor, call.context.is_admin
     status = instance.status
     server: dict[str, Any] = {
@@ -76,8 +87,9 @@ def full(call: Call, instance: Instance) -> dict[str, Any]:
         "key_name": instance.key_name,
         "OS-SRV-USG:launched_at": iso_micro(instance.launched_at),
         "OS-SRV-USG:terminated_at": iso_micro(instance.terminated_at),
-        "security_groups": [{"name": name} for name in instance.security_groups],
     }
+    if call.cloud.network.ports_of(instance.instance_id):
+        server["security_groups"] = [{"name": name} for name in instance.security_groups]
     if admin:
         server |= _admin_fields(instance, minor)
     server |= {
@@ -95,14 +107,15 @@ def full(call: Call, instance: Instance) -> dict[str, Any]:
     if minor >= 26:
         server["tags"] = instance.tags
     if minor >= 63:
-        server |= _newer_fields(call, instance)
+        server |= _newer_fields(instance, minor)
     return server
 
 
 def _admin_fields(instance: Instance, minor: int) -> dict[str, Any]:
+    unplaced = instance.task_state is TaskState.SCHEDULING
     fields: dict[str, Any] = {
         "OS-EXT-SRV-ATTR:host": instance.host,
-        "OS-EXT-SRV-ATTR:instance_name": instance_name(instance),
+        "OS-EXT-SRV-ATTR:instance_name": "" if unplaced else instance_name(instance),
         "OS-EXT-SRV-ATTR:hypervisor_hostname": instance.host,
     }
     if minor >= 3:
@@ -118,13 +131,8 @@ def _admin_fields(instance: Instance, minor: int) -> dict[str, Any]:
     return fields
 
 
-def _newer_fields(call: Call, instance: Instance) -> dict[str, Any]:
-    minor = call.minor
-    group = call.compute.groups.find(instance.group_id)
-    groups = [group.group_id] if group is not None and instance.instance_id in group.members else []
+def _newer_fields(instance: Instance, minor: int) -> dict[str, Any]:
     fields: dict[str, Any] = {"trusted_image_certificates": None}
-    if minor >= 71:
-        fields["server_groups"] = groups
     if minor >= 73:
         fields["locked_reason"] = instance.locked_reason
     if minor >= 90:

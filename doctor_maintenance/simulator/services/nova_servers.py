@@ -19,7 +19,7 @@ from doctor_maintenance.simulator.services.nova_call import (
     no_body,
     policy_refusal,
 )
-from doctor_maintenance.simulator.services.nova_server_view import brief, full
+from doctor_maintenance.simulator.services.nova_server_view import brief, detailed, full
 from doctor_maintenance.simulator.states import STATUS_VM_STATES
 
 PARAMETERS = frozenset(
@@ -134,7 +134,7 @@ def server_views(route: Routes) -> None:
 
     @route("GET", "/servers/detail")
     def detail(call: Call) -> Response:
-        return _list(call, full, "detail", ("detail",))
+        return _list(call, detailed, "detail", ("detail",))
 
     @route("POST", "/servers")
     def create(call: Call) -> Response:
@@ -211,6 +211,8 @@ def _list(
         for instance in reversed(known.values())
         if wanted_project is None or instance.project_id == wanted_project
     ]
+    if deleted:
+        instances.sort(key=_SORT_KEYS["created_at"], reverse=True)
     instances = _filtered(instances, admin)
     _sort(instances)
     shown, more = call.page(instances, lambda instance: instance.instance_id)

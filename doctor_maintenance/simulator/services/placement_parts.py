@@ -31,7 +31,7 @@ def part_views(route: Routes) -> None:
     def inventory(call: Call, provider_id: str, name: str) -> Any:
         found = call.placement.get(provider_id)
         if name not in found.inventories:
-            raise _NoInventory(f"No inventory of class {name} for {provider_id} ")
+            raise _NoInventory(f"No inventory of class {name} for {provider_id}")
         return {
             "resource_provider_generation": found.generation,
             **_inventory(found.inventories[name]),
