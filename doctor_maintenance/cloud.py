@@ -12,6 +12,7 @@ adapter directly (``connection.compute.get(...)``) and name the microversion.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from keystoneauth1 import exceptions as keystone_errors
 from keystoneauth1 import session as keystone_session
 from keystoneauth1.identity import v3
 from openstack import exceptions as sdk_errors
-from openstack.config import OpenStackConfig, cloud_region
+from openstack.config import OpenStackConfig, cloud_region, loader
 from openstack.connection import Connection
 
 from doctor_maintenance.exceptions import CloudError, PreconditionError
@@ -183,8 +184,10 @@ def reason(answer: requests.Response) -> str:
 
 
 def _named_region(name: str, carrier: requests.Session, timeout_s: float) -> Any:
+    named = os.environ.get("OS_CLIENT_CONFIG_FILE")
     config = OpenStackConfig(
-        load_envvars=False,
+        config_files=[named, *loader.CONFIG_FILES] if named else None,
+        load_envvars=False,  # other OS_* variables come through our own settings
         app_name=APP_NAME,
         # a function that makes one does as well as the class
         session_constructor=partial(keystone_session.Session, session=carrier),  # type: ignore[arg-type]

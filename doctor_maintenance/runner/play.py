@@ -59,8 +59,10 @@ def play(stage: Stage, scenario: Scenario, session_timeout_s: float) -> Flow[Non
         yield from checks.after(stage, scenario, view)
         yield from _until(stage, lambda: heard(stage, view), _LAST_WORDS_S, None)
         yield from watch.end()
-    finally:
+    except BaseException:
         probes.stop()
+        raise
+    yield from blocking(probes.stop)
     for record in probes.records():
         stage.recorder.take(record)
     yield from _late_faults(stage, scenario, maintained)
@@ -242,7 +244,7 @@ def _facts(
         "exact": stage.exact,
         "expect": {
             "session": expected.state.value,
-            "hosts": {host: expected.hosts.value for host in maintained},
+            "hosts": dict.fromkeys(maintained, expected.hosts.value),
             "require": list(expected.clauses),
         },
     }

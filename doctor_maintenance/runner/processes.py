@@ -14,17 +14,22 @@ import os
 import selectors
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import PreconditionError
+from doctor_maintenance.options import DEFAULT_GROUP, options, written
+from doctor_maintenance.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
 _READY = b"ready "
 _LAST_LINES = 8
+_CLOUDS = "OS_CLIENT_CONFIG_FILE"
 
 
 class Process:
@@ -35,7 +40,8 @@ class Process:
         words: the subcommand and its arguments.
         folder: where its log goes.
         clock: real time.
-        config: its options by group, written to a file that only we may read.
+        settings: its options, handed over in a file that only we may read.
+        clouds: a ``clouds.yaml`` of its own; None: whichever ours is.
 
     Raises:
         PreconditionError: it cannot be started.
@@ -47,15 +53,18 @@ class Process:
         words: Sequence[str],
         folder: Path,
         clock: Clock,
-        config: Mapping[str, Mapping[str, Any]],
+        settings: Settings,
+        clouds: Path | None = None,
     ) -> None:
         self.name = name
         self._clock = clock
+        self._asking = threading.Lock()
+        self._url: str | None = None
         self._log = folder / f"{name}.log"
-        settings = folder / f"{name}.conf"
-        write_config(settings, config)
+        config = folder / f"{name}.conf"
+        write_settings(config, settings)
         command = [sys.executable, "-m", "doctor_maintenance", *words]
-        command += ["--config-file", str(settings), "--die-with-parent"]
+        command += ["--config-file", str(config), "--die-with-parent"]
         with self._log.open("ab") as log:
             try:
                 self._child = subprocess.Popen(
@@ -64,7 +73,7 @@ class Process:
                     stdout=subprocess.PIPE,
                     stderr=log,
                     start_new_session=True,
-                    env=_environment(),
+                    env=_environment(clouds),
                 )
             except OSError as error:
                 raise PreconditionError(f"{name} cannot be started: {error}") from error
@@ -80,7 +89,7 @@ class Process:
         return self._child.poll() is None
 
     def url(self, within_s: float) -> str:
-        """Wait until it is ready, and return where it listens; blocks.
+        """Wait until it is ready, and return where it listens; blocks, and may be asked again.
 
         Args:
             within_s: the longest wait, in real seconds.
@@ -88,6 +97,12 @@ class Process:
         Raises:
             PreconditionError: it ended, or is not ready in time; the message has its last words.
         """
+        with self._asking:
+            if self._url is None:
+                self._url = self._read_url(within_s)
+            return self._url
+
+    def _read_url(self, within_s: float) -> str:
         deadline = self._clock.now() + within_s
         stdout = self._child.stdout
         assert stdout is not None
@@ -160,30 +175,32 @@ class Tail:
         return [json.loads(line) for line in lines]
 
 
-def write_config(path: Path, config: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write options in oslo.config's form; a None is left out, a list is repeated.
+def write_settings(path: Path, settings: Settings) -> None:
+    """Write settings as a configuration file that only we may read, as it may hold passwords.
 
     Args:
-        path: the file; only we may read it, as it may hold passwords.
-        config: the values by group and name.
+        path: the file.
+        settings: the options; those at their default are left out.
     """
     lines: list[str] = []
-    for group, values in config.items():
-        lines.append(f"[{group}]")
-        for name, value in values.items():
-            items = value if isinstance(value, list | tuple) else [value]
-            lines.extend(f"{name} = {_plain(item)}" for item in items if item is not None)
+    for option in options(Settings):
+        owner = settings if option.group == DEFAULT_GROUP else getattr(settings, option.group)
+        value = getattr(owner, option.name)
+        if value is not None and value != option.default:
+            lines.append(f"[{option.group}]")
+            values = written(replace(option, default=value))
+            lines.extend(f"{option.name} = {text.replace('$', '$$')}" for text in values)
     path.touch(mode=0o600)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _plain(value: Any) -> str:
-    text = str(value)
-    if "\n" in text or "$" in text:
-        text = text.replace("\n", " ").replace("$", "$$")
-    return text
-
-
-def _environment() -> dict[str, str]:
+def _environment(clouds: Path | None) -> dict[str, str]:
     """Our own environment without what would weigh more than the file that we write."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("OS_") or name == _CLOUDS
+    }
+    if clouds is not None:
+        kept[_CLOUDS] = str(clouds)
+    return kept

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from doctor_maintenance.clock import Clock
+
+LOG = logging.getLogger(__name__)
 
 Observed = dict[str, Any]
 Listener = Callable[[Observed], None]
@@ -21,10 +24,12 @@ class Recorder:
 
     Attributes:
         records: everything so far, as plain data in the trace's form.
+        problems: what kept a witness from seeing, a sentence each.
     """
 
     def __init__(self, clock: Clock, listener: Listener | None = None) -> None:
         self.records: list[Observed] = []
+        self.problems: list[str] = []
         self._clock = clock
         self._listener = listener
 
@@ -37,6 +42,11 @@ class Recorder:
         self.records.append(record)
         if self._listener is not None:
             self._listener(record)
+
+    def problem(self, text: str) -> None:
+        """Note that a witness could not see."""
+        LOG.warning("%s", text)
+        self.problems.append(text)
 
     def observer(self, source: str) -> Callable[[str, Mapping[str, Any]], None]:
         """Return what a component calls to tell what it witnesses."""

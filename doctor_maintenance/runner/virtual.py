@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole run in one process and in virtual time: the real admin tool, app manager and inspector, the
-real openstacksdk and its JSON, on a simulated cloud. The same seed gives the same trace, byte for byte.
+"""A whole run in one process and in virtual time, the same byte for byte for the same seed.
+
+Only the cloud is simulated: admin tool, app manager, inspector, openstacksdk and all JSON are the real
+ones. What is missing are sockets and processes.
 """
 
 from __future__ import annotations

@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run in real time: simulator, admin tool, app managers and inspector are processes of their own.
+
+They speak with each other over sockets, and what they witnessed they write into files that are read
+here. The cloud is the embedded one or a real one: past its address and its credentials, nothing differs.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from doctor_maintenance.clock import WallClock
+from doctor_maintenance.cloud import call_json, connect, connect_by
+from doctor_maintenance.deployment import Account, Spec
+from doctor_maintenance.exceptions import CloudError, PreconditionError
+from doctor_maintenance.flow import Flow, Task, blocking, start, wait
+from doctor_maintenance.probe import LiveProbe, ProbeConfig, ProbeProtocol
+from doctor_maintenance.remote import ParamikoRemote
+from doctor_maintenance.runner.common import CommonStage
+from doctor_maintenance.runner.processes import Process, Tail
+from doctor_maintenance.runner.recorder import Recorder
+from doctor_maintenance.runner.stage import Placed, Probes, SshSettings, Watch
+from doctor_maintenance.runner.watch import CloudWatch, Look, changes
+from doctor_maintenance.scenario import Application, Fault
+from doctor_maintenance.settings import CloudSettings, Settings
+from doctor_maintenance.workers import Workers
+
+READY_S = 30.0
+"""How long a process may take to be ready, in seconds."""
+
+_STOP_S = 10.0
+_POLL_S = 0.1
+_PROJECT_CLOUD = "project"
+_OWN_ACCOUNT = frozenset({"session"})
+"""What the admin tool says of itself in its own file; the runner asks its API instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCloud:
+    """The cloud of a run.
+
+    Attributes:
+        settings: the options of every part, with the cloud's address and credentials.
+        control_url: of an embedded cloud; None: a real one.
+    """
+
+    settings: Settings
+    control_url: str | None = None
+
+
+def start_simulator(
+    settings: Settings, folder: Path, clock: WallClock
+) -> tuple[Process, LiveCloud]:
+    """Start an embedded cloud, and wait until it is ready; blocks.
+
+    Args:
+        settings: the options of the run.
+        folder: where its files go.
+        clock: real time.
+
+    Raises:
+        PreconditionError: it does not start.
+    """
+    home = folder / "cloud"
+    words = ["simulator", "--dir", str(home)]
+    process = Process("simulator", words, folder, clock, settings)
+    process.url(READY_S)
+    about = json.loads((home / "simulator.json").read_text(encoding="utf-8"))
+    clouds = yaml.safe_load(Path(about["clouds_file"]).read_text(encoding="utf-8"))["clouds"]
+    auth = clouds["sim-admin"]["auth"]
+    known = replace(
+        settings,
+        cloud=CloudSettings(**auth),
+        ssh=replace(
+            settings.ssh,
+            user=about["ssh"]["user"],
+            port=about["ssh"]["port"],
+            key_file=about["ssh"]["key_file"],
+            known_hosts=about["ssh"]["known_hosts"],
+        ),
+        probe=replace(settings.probe, port=about["service_port"]),
+        admin_tool=replace(settings.admin_tool, notification_url=about["bus_url"]),
+    )
+    return process, LiveCloud(known, about["control_url"])
+
+
+class LiveStage(CommonStage):
+    """A stage in real time.
+
+    Args:
+        cloud: where to play.
+        folder: where logs and observations go.
+        clock: real time, started.
+        workers: who blocks.
+        recorder: where all that is seen goes.
+        http: carries the runner's own requests.
+        simulator: the embedded cloud's process, to be ended with the others; None: a real cloud.
+    """
+
+    def __init__(
+        self,
+        cloud: LiveCloud,
+        folder: Path,
+        clock: WallClock,
+        workers: Workers,
+        recorder: Recorder,
+        http: requests.Session,
+        simulator: Process | None,
+    ) -> None:
+        settings = cloud.settings
+        self._cloud = cloud
+        self._settings = settings
+        self._folder = folder
+        self._simulator = simulator
+        self._managers: list[Process] = []
+        self._tails: list[Tail] = []
+        self.run_id = secrets.token_hex(4)
+        self.clock = clock
+        self._admin_tool = self._start("admin-tool")
+        self._inspector = self._start("inspector")
+        ssh = settings.ssh
+        super().__init__(
+            clock=clock,
+            workers=workers,
+            recorder=recorder,
+            remote=ParamikoRemote(
+                workers,
+                user=ssh.user,
+                key_file=ssh.key_file,
+                known_hosts=ssh.known_hosts,
+                accept_unknown=ssh.accept_unknown,
+                connect_timeout_s=ssh.connect_timeout_s,
+            ),
+            http=http,
+            operator=connect_by(settings.cloud, http),
+            connect=partial(connect, http=http),
+            ssh=SshSettings(ssh.command_timeout_s, settings.admin_tool.test_command),
+            ssh_port=ssh.port,
+            spec=Spec(
+                run_id=self.run_id,
+                applications=(),
+                service_port=settings.probe.port,
+                poll_s=_POLL_S,
+            ),
+            poll_s=_POLL_S,
+            password=secrets.token_urlsafe,
+        )
+        self._reading = start(clock, workers, self._read_for_ever())
+
+    @property
+    def processes(self) -> list[Process]:
+        """Every process of the run."""
+        simulator = [self._simulator] if self._simulator else []
+        return [self._admin_tool, self._inspector, *self._managers, *simulator]
+
+    @property
+    def admin_tool_url(self) -> str:
+        """Where the admin tool listens; blocks until it does."""
+        return self._admin_tool.url(READY_S)
+
+    @property
+    def inspector_url(self) -> str:
+        """Where the inspector listens; blocks until it does."""
+        return self._inspector.url(READY_S)
+
+    def inspector_alarm_url(self) -> str:
+        """Return where the alarm on hosts posts to."""
+        return f"{self.inspector_url}/maintenance"
+
+    def start_app_manager(self, account: Account, application: Application) -> Flow[str]:
+        """Start the app manager of a project, with that project's rights."""
+        admin_tool_url = yield from blocking(lambda: self.admin_tool_url)
+        yield from blocking(lambda: self.inspector_url)
+        policy = "refuse" if application.refuses else "silent" if application.silent else "agree"
+        single = application.single_action
+        own = replace(
+            self._settings.app_manager,
+            policy=policy,
+            strategy=application.strategy,
+            action=application.action.value,
+            single_action=None if single is None else single.value,
+            admin_tool_url=admin_tool_url,
+        )
+        name = f"app-manager-{application.name}"
+        clouds = self._folder / f"{name}.clouds.yaml"
+        self._write_login(clouds, account)
+        settings = replace(
+            self._settings, app_manager=own, cloud=CloudSettings(os_cloud=_PROJECT_CLOUD)
+        )
+        process = self._start("app-manager", name, settings, clouds)
+        self._managers.append(process)
+        url = yield from blocking(lambda: process.url(READY_S))
+        return f"{url}/maintenance"
+
+    def stop_app_managers(self) -> Flow[None]:
+        """End every app manager."""
+        managers, self._managers = self._managers, []
+        for process in managers:
+            process.ask_to_stop()
+        for process in managers:
+            yield from blocking(partial(process.stop, _STOP_S))
+
+    def probe(self, placed: Sequence[Placed]) -> Probes:
+        """Start to ask every service."""
+        return _LiveProbes(self, placed, self._settings)
+
+    def watch(self, placed: Sequence[Placed]) -> Watch:
+        """Return the watch that looks again and again."""
+        return _PollingWatch(self, self.cloud_watch(placed))
+
+    def inject(self, faults: Sequence[Fault]) -> None:
+        """Make the embedded cloud fail.
+
+        Raises:
+            PreconditionError: the cloud is a real one.
+        """
+        if faults and self._cloud.control_url is None:
+            names = ", ".join(fault.name for fault in faults)
+            raise PreconditionError(
+                f"this scenario needs faults that only an embedded cloud has: {names}"
+            )
+        for fault in faults:
+            body = {"name": fault.name, "criteria": dict(fault.criteria)}
+            url = f"{self._cloud.control_url}/faults"
+            call_json(f"arm {fault.name}", partial(self._http.post, url, json=body, timeout=10.0))
+
+    def close(self) -> None:
+        """End every process, the cloud last; blocks."""
+        self.clock.call(self._reading.cancel)
+        others = [process for process in self.processes if process is not self._simulator]
+        for process in others:
+            process.ask_to_stop()
+        for process in others:
+            process.stop(_STOP_S)
+        self.clock.call(self._read)
+        if self._simulator is not None:
+            self._simulator.stop(_STOP_S)
+
+    def _write_login(self, path: Path, account: Account) -> None:
+        own = self._settings.cloud
+        entry: dict[str, Any] = {"auth": dict(account.login), "interface": own.interface}
+        if own.region_name is not None:
+            entry["region_name"] = own.region_name
+        if own.cacert is not None:
+            entry["cacert"] = own.cacert
+        path.touch(mode=0o600)
+        path.write_text(yaml.safe_dump({"clouds": {_PROJECT_CLOUD: entry}}), encoding="utf-8")
+
+    def _start(
+        self,
+        command: str,
+        name: str | None = None,
+        settings: Settings | None = None,
+        clouds: Path | None = None,
+    ) -> Process:
+        called = name or command
+        seen = self._folder / f"{called}.jsonl"
+        self._tails.append(Tail(seen))
+        words = [command, "--observations", str(seen)]
+        return Process(called, words, self._folder, self.clock, settings or self._settings, clouds)
+
+    def _read_for_ever(self) -> Flow[None]:
+        while True:
+            self._read()
+            yield from wait(_POLL_S)
+
+    def _read(self) -> None:
+        for tail in self._tails:
+            for record in tail.read():
+                if record["source"] != "admin_tool" or record["kind"] not in _OWN_ACCOUNT:
+                    self.recorder.take(record)
+
+
+class _PollingWatch:
+    """Looks again and again; what changed happened between two looks."""
+
+    def __init__(self, stage: LiveStage, watch: CloudWatch) -> None:
+        self._stage = stage
+        self._watch = watch
+        self._last: Look | None = None
+        self._task: Task[None] | None = None
+
+    def begin(self) -> Flow[None]:
+        yield from self._look()
+        self._task = start(self._stage.clock, self._stage.workers, self._look_for_ever())
+
+    def end(self) -> Flow[None]:
+        if self._task is not None:
+            self._task.cancel()
+        yield from self._look()
+
+    def _look_for_ever(self) -> Flow[None]:
+        while True:
+            yield from wait(_POLL_S)
+            try:
+                yield from self._look()
+            except CloudError as error:
+                self._stage.recorder.problem(f"a look at the cloud failed: {error}")
+
+    def _look(self) -> Flow[None]:
+        look = yield from blocking(self._watch.look)
+        for record in changes(self._last, look):
+            source = "neutron" if record["kind"] == "address" else "nova"
+            self._stage.recorder.take({"source": source, **record})
+        self._last = look
+
+
+class _LiveProbes:
+    def __init__(self, stage: LiveStage, placed: Sequence[Placed], settings: Settings) -> None:
+        self._stage = stage
+        options = settings.probe
+        self._probes = [
+            (
+                item,
+                LiveProbe(
+                    ProbeConfig(
+                        item.address,
+                        options.port,
+                        ProbeProtocol(options.protocol),
+                        options.rate_hz,
+                        options.timeout_s,
+                    ),
+                    now=stage.clock.now,
+                    nonce=f"{stage.run_id}-{item.name}",
+                ),
+            )
+            for item in placed
+        ]
+        for _, probe in self._probes:
+            probe.start()
+
+    def answering(self) -> bool:
+        return all(probe.snapshot().who is not None for _, probe in self._probes)
+
+    def snapshots(self) -> Mapping[str, Any]:
+        return {item.name: probe.snapshot() for item, probe in self._probes}
+
+    def stop(self) -> None:
+        for _, probe in self._probes:
+            probe.stop()
+
+    def records(self) -> list[dict[str, Any]]:
+        now = self._stage.clock.now()
+        return [
+            {
+                "at": now,
+                "source": "probe",
+                "kind": "probe",
+                **probe.report().to_fields(item.address, item.project_id),
+            }
+            for item, probe in self._probes
+        ]
