@@ -14,7 +14,8 @@ from __future__ import annotations
 import logging
 import selectors
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -264,7 +265,7 @@ def _execute(
             "may be going down, try again",
             host=host.name,
         ) from error
-    with channel:
+    with _closing(channel):
         try:
             channel.exec_command(command)
         except (OSError, EOFError, paramiko.SSHException):
@@ -274,6 +275,16 @@ def _execute(
                 ) from None
             return CommandResult(DROPPED)
         return _Reader(channel, timeout_s).read(host, command)
+
+
+@contextmanager
+def _closing(channel: paramiko.Channel) -> Iterator[None]:
+    """Close the channel at the end; that the host is gone by then takes nothing from the result."""
+    try:
+        yield
+    finally:
+        with suppress(OSError, EOFError, paramiko.SSHException):
+            channel.close()
 
 
 class _Reader:
