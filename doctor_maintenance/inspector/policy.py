@@ -17,8 +17,8 @@ from doctor_maintenance.exceptions import InvalidRequestError, RemoteProtocolErr
 from doctor_maintenance.protocol import HostNotification, NotificationState
 from doctor_maintenance.protocol.times import from_wire
 
-HOST_DOWN = "compute.host.down"
-"""The type of a monitor's event (Doctor, ``PUT /events``)."""
+EVENT_TYPE = "compute.host."
+"""How the type of a monitor's event begins; its status ends it (Doctor, ``PUT /events``)."""
 
 MAX_EVENTS = 1_000
 """How many events one request may carry."""
@@ -137,10 +137,6 @@ def _read_event(item: object, number: int) -> HostEvent:
     where = f"[{number}]"
     if not isinstance(item, Mapping):
         raise InvalidRequestError(f"{where}: expected an event object; found {item!r:.80}")
-    if item.get("type") != HOST_DOWN:
-        raise InvalidRequestError(
-            f"{where}.type: expected {HOST_DOWN}; found {item.get('type')!r:.80}"
-        )
     try:
         from_wire(item.get("time"), f"{where}.time")
     except RemoteProtocolError as error:

@@ -77,7 +77,7 @@ class InspectorWorld(World):
         """Report a host as a monitor does, and let the inspector finish."""
         event = {
             "time": "2100-01-01T00:00:00",
-            "type": "compute.host.down",
+            "type": f"compute.host.{status}",
             "details": {"hostname": host or self.host, "status": status},
         }
         url = events_url(INSPECTOR, self.secret)

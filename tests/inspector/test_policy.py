@@ -34,7 +34,8 @@ def event(**changes: Any) -> dict[str, Any]:
         "monitor_event_id": "monitor_sample_event1",
         **changes,
     }
-    return {"time": "2020-01-01T00:00:00.123456", "type": "compute.host.down", "details": details}
+    kind = f"compute.host.{details['status']}"
+    return {"time": "2020-01-01T00:00:00.123456", "type": kind, "details": details}
 
 
 def test_it_stands_down_from_in_maintenance_until_maintenance_is_over() -> None:
@@ -131,6 +132,7 @@ def test_a_single_event_is_read() -> None:
         ("down", "event object"),
         ([event(), 3], r"\[1\]"),
         ({**event(), "type": "compute.host.exploded"}, "type"),
+        ({**event(), "type": "compute.host.up"}, "type"),
         ({**event(), "time": "noon"}, "time"),
         ({**event(), "details": []}, "details"),
         (event(status="sideways"), "status"),
