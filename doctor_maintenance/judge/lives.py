@@ -78,9 +78,10 @@ class Life:
         name: its name.
         project_id: whose it is.
         states: its states in order.
+        spans: the same with their ends.
     """
 
-    __slots__ = ("instance_id", "name", "project_id", "states")
+    __slots__ = ("instance_id", "name", "project_id", "spans", "states")
 
     def __init__(self, seen: Iterable[Seen[Instance]]) -> None:
         self.states = list(_with_origins(seen))
@@ -88,24 +89,21 @@ class Life:
         self.instance_id = first.instance_id
         self.name = next((state.record.name for state in self.states if state.record.name), "")
         self.project_id = first.project_id
+        ends = [state.moment for state in self.states[1:]] + [Moment(END, END)]
+        self.spans = [
+            Span(state.moment, end, state) for state, end in zip(self.states, ends, strict=True)
+        ]
 
     @property
     def last(self) -> Instance:
         """The last that was seen of it."""
         return self.states[-1].record
 
-    def spans(self) -> Iterator[Span]:
-        """Return its states in order, each with its begin and end."""
-        for place, state in enumerate(self.states):
-            following = self.states[place + 1 : place + 2]
-            end = following[0].moment if following else Moment(END, END)
-            yield Span(state.moment, end, state)
-
     def possible(self, lower: Point, upper: Point) -> list[State]:
         """Return the states that may have held somewhere in an interval."""
         return [
             span.state
-            for span in self.spans()
+            for span in self.spans
             if span.begin.lower <= upper and span.end.upper > lower
         ]
 

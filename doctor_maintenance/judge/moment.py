@@ -57,9 +57,9 @@ class Moment(NamedTuple):
     @classmethod
     def between(cls, earliest_s: float, latest_s: float) -> Moment:
         """It happened between two times, in seconds since the epoch."""
-        return cls(
-            Point(microseconds(earliest_s), -math.inf), Point(microseconds(latest_s), math.inf)
-        )
+        latest_us = microseconds(latest_s)
+        earliest_us = latest_us if earliest_s == latest_s else microseconds(earliest_s)
+        return cls(Point(earliest_us, -math.inf), Point(latest_us, math.inf))
 
     @classmethod
     def exactly(cls, time_s: float, rank: float) -> Moment:

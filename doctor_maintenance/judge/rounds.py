@@ -28,6 +28,8 @@ class Round:
         disable: step 1; None if it was disabled before, or nobody saw it.
         enable: step 10; None if it never came, or nobody saw it.
         told_host: steps 7 and 11, in order.
+        in_maintenance: step 7.
+        over: step 11.
         told_projects: steps 2, 8 and 12 and cancellations, in order.
         answers: the replies, in order.
         begin: the earliest moment at which something can be part of the round.
@@ -39,6 +41,8 @@ class Round:
     disable: Seen[Service] | None = None
     enable: Seen[Service] | None = None
     told_host: list[Message] = field(default_factory=list)
+    in_maintenance: Message | None = None
+    over: Message | None = None
     told_projects: list[Message] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     begin: Point = BEGINNING
@@ -58,16 +62,6 @@ class Round:
             for message in self.told_projects
             if message.says(state) and project_id in (None, message.content.project_id)
         ]
-
-    @property
-    def in_maintenance(self) -> Message | None:
-        """Step 7."""
-        return next(iter(self.host_messages(NotificationState.IN_MAINTENANCE)), None)
-
-    @property
-    def over(self) -> Message | None:
-        """Step 11."""
-        return next(iter(self.host_messages(NotificationState.MAINTENANCE_OVER)), None)
 
     @property
     def end(self) -> Moment | None:
@@ -156,7 +150,12 @@ def _sort_host_messages(rounds: Sequence[Round], messages: Iterable[Message]) ->
         own = [part for part in rounds if part.host == message.content.host]
         begun = [part for part in own if part.key <= message.key]
         if own and not message.to_project:
-            (begun[-1] if begun else own[0]).told_host.append(message)
+            part = begun[-1] if begun else own[0]
+            part.told_host.append(message)
+            if message.says(NotificationState.IN_MAINTENANCE):
+                part.in_maintenance = part.in_maintenance or message
+            else:
+                part.over = part.over or message
 
 
 def _in_order(rounds: Iterable[Round]) -> list[Round]:

@@ -95,10 +95,10 @@ class Story:
         self.trace = trace
         self.scenario: Scenario = trace.scenario
         self.full = self.scenario.type == MaintenanceType.FULL
+        self._records: dict[type[Record], list[tuple[int, Record]]] = {}
+        for numbered in enumerate(trace.records):
+            self._records.setdefault(type(numbered[1]), []).append(numbered)
         self._seen: dict[type[Record], list[Seen[Record]]] = {}
-        for place, record in enumerate(trace.records):
-            seen = Seen(self._when(record, place), record, place)
-            self._seen.setdefault(type(record), []).append(seen)
         self.lives: dict[str, Life] = lives_of(self.seen(Instance))
         self.services: dict[str, list[Seen[Service]]] = {}
         for service in self.seen(Service):
@@ -119,7 +119,18 @@ class Story:
 
     def seen(self, kind: type[R]) -> list[Seen[R]]:
         """Return the records of a kind with their moments, in order."""
-        return self._seen.get(kind, [])  # type: ignore[return-value]
+        found = self._seen.get(kind)
+        if found is None:
+            found = [
+                Seen(self._when(record, place), record, place)
+                for place, record in self._records.get(kind, ())
+            ]
+            self._seen[kind] = found
+        return found  # type: ignore[return-value]
+
+    def records(self, kind: type[R]) -> list[R]:
+        """Return the records of a kind, in order."""
+        return [record for _, record in self._records.get(kind, ())]  # type: ignore[misc]
 
     @functools.cached_property
     def bus_watched(self) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from doctor_maintenance.judge.contract import CONTRACT, Clause
+from doctor_maintenance.judge.contract import CONTRACT, HELD, Clause, Finding
 from doctor_maintenance.judge.moment import Result
 from doctor_maintenance.judge.records import Expected, Record
 from doctor_maintenance.judge.story import Story
@@ -132,19 +132,23 @@ def judge(
 
 
 def _hold(story: Story, clause: Clause, expected: Expected) -> Check:
-    findings = list(clause.judge(story))
-    bad = [
-        finding
-        for finding in findings
-        if finding.result is Result.BROKEN
-        or (finding.result is Result.OPEN and finding.decidable and story.scenario.exact)
-    ]
-    shown = bad or [finding for finding in findings if finding.result is Result.OPEN]
+    judged = 0
+    bad: list[Finding] = []
+    vague: list[Finding] = []
+    for finding in clause.judge(story):
+        judged += 1
+        if finding is HELD:
+            continue
+        if finding.result is Result.BROKEN or (story.scenario.exact and finding.decidable):
+            bad.append(finding)
+        else:
+            vague.append(finding)
+    shown = bad or vague
     reason = expected.waive.get(clause.clause_id)
     if bad:
         outcome = Outcome.FAILED if reason is None else Outcome.WAIVED
     else:
-        outcome = Outcome.PASSED if findings else Outcome.NOT_APPLICABLE
+        outcome = Outcome.PASSED if judged else Outcome.NOT_APPLICABLE
     notes = [f"waived by the scenario: {reason}"] if outcome is Outcome.WAIVED else []
     if len(shown) > MAX_EVIDENCE:
         notes.append(f"{len(shown) - MAX_EVIDENCE} more findings are left out")
@@ -153,7 +157,7 @@ def _hold(story: Story, clause: Clause, expected: Expected) -> Check:
         title=clause.title,
         step=clause.step,
         outcome=outcome,
-        judged=len(findings),
+        judged=judged,
         evidence=tuple(
             Evidence(finding.message, finding.result is Result.BROKEN, finding.records)
             for finding in shown[:MAX_EVIDENCE]

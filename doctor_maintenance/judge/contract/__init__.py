@@ -20,7 +20,7 @@ from doctor_maintenance.judge.contract import (
     service,
     told,
 )
-from doctor_maintenance.judge.contract.clause import REGISTRY, Clause, Finding
+from doctor_maintenance.judge.contract.clause import HELD, REGISTRY, Clause, Finding
 
 AREAS = (order, told, messages, consent, actions, hosts, inspection, service, lost, privacy)
 """The areas of the contract, in the order in which a verdict tells them."""
@@ -35,4 +35,4 @@ CONTRACT: Mapping[str, Clause] = MappingProxyType(
 )
 """Every clause by its name."""
 
-__all__ = ["AREAS", "CONTRACT", "Clause", "Finding"]
+__all__ = ["AREAS", "CONTRACT", "HELD", "Clause", "Finding"]

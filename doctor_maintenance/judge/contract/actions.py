@@ -8,7 +8,6 @@ from doctor_maintenance.judge.contract.clause import (
     Findings,
     broken,
     clause,
-    rule,
 )
 from doctor_maintenance.judge.contract.consent import agreement, asked, deadline
 from doctor_maintenance.judge.lives import Life, is_on
@@ -34,19 +33,25 @@ def no_leave_for_full(story: Story) -> Findings:
     for part in story.rounds:
         for message in part.project_messages(NotificationState.PLANNED_MAINTENANCE):
             offered = (*(message.content.allowed_actions or ()), message.content.default_action)
-            yield rule(
-                Action.LEAVE not in offered,
-                f"{part.host}: expected LEAVE not to be offered for full maintenance; project"
-                f" {message.content.project_id} was offered it",
-                *message.records,
+            yield (
+                HELD
+                if Action.LEAVE not in offered
+                else broken(
+                    f"{part.host}: expected LEAVE not to be offered for full maintenance; project"
+                    f" {message.content.project_id} was offered it",
+                    *message.records,
+                )
             )
         for answer in part.answers:
             asked_for = answer.record.instance_actions.values()
-            yield rule(
-                not (answer.record.accepted and Action.LEAVE in asked_for),
-                f"{part.host}: expected LEAVE to be refused for full maintenance; project"
-                f" {answer.record.project_id} asked for it and got HTTP {answer.record.status}",
-                answer.record,
+            yield (
+                HELD
+                if not (answer.record.accepted and Action.LEAVE in asked_for)
+                else broken(
+                    f"{part.host}: expected LEAVE to be refused for full maintenance; project"
+                    f" {answer.record.project_id} asked for it and got HTTP {answer.record.status}",
+                    answer.record,
+                )
             )
 
 
@@ -68,12 +73,15 @@ def allowed(story: Story) -> Findings:
                 if (offered is not None and action not in offered)
                 or not _owns(story, answer.record.project_id, instance_id)
             )
-            yield rule(
-                not wrong,
-                f"{part.host}: expected the reply of project {answer.record.project_id} to be refused, as it asks for"
-                f" what it may not; it was taken with {', '.join(wrong)}",
-                *answer.planned.records,
-                answer.record,
+            yield (
+                HELD
+                if not wrong
+                else broken(
+                    f"{part.host}: expected the reply of project {answer.record.project_id} to be refused, as it"
+                    f" asks for what it may not; it was taken with {', '.join(wrong)}",
+                    *answer.planned.records,
+                    answer.record,
+                )
             )
 
 

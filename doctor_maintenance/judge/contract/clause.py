@@ -33,7 +33,7 @@ class Finding(NamedTuple):
 
 
 HELD = Finding(Result.HELD)
-"""The rule held for one thing."""
+"""The rule held for one thing; this is the only such finding."""
 
 Findings = Iterator[Finding]
 
@@ -87,11 +87,6 @@ def broken(message: str, *records: Record) -> Finding:
 def unproven(message: str, *records: Record) -> Finding:
     """Return the finding that the rule may have been broken."""
     return Finding(Result.OPEN, message, records)
-
-
-def rule(held: bool, message: str, *records: Record) -> Finding:
-    """Return whether a rule held; the message is for the case that it did not."""
-    return HELD if held else broken(message, *records)
 
 
 def order(

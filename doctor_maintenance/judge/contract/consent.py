@@ -10,7 +10,6 @@ from doctor_maintenance.judge.contract.clause import (
     broken,
     clause,
     order,
-    rule,
     unproven,
 )
 from doctor_maintenance.judge.contract.evidence import Touch, touches
@@ -191,11 +190,14 @@ def late_reply(story: Story) -> Findings:
                 for other in part.answers[:place]
             )
             late = answer.moment.lower > until.upper
-            yield rule(
-                not (record.accepted and late) or same,
-                f"{part.host}: the reply of project {record.project_id} came {story.when(answer.moment)}, after its"
-                f" deadline {story.when(until)}; expected it to be refused, found HTTP {record.status}",
-                record,
+            yield (
+                HELD
+                if not (record.accepted and late) or same
+                else broken(
+                    f"{part.host}: the reply of project {record.project_id} came {story.when(answer.moment)}, after its"
+                    f" deadline {story.when(until)}; expected it to be refused, found HTTP {record.status}",
+                    record,
+                )
             )
 
 
@@ -212,11 +214,14 @@ def one_reply(story: Story) -> Findings:
                 answer.record for answer in part.answers_of(project_id) if answer.record.accepted
             ]
             for record in taken:
-                yield rule(
-                    record.state == taken[0].state
-                    and record.instance_actions == taken[0].instance_actions,
-                    f"{part.host}: expected another reply of project {project_id} to be refused after one was taken;"
-                    f" found HTTP {record.status} for {record.state} {dict(record.instance_actions)}",
-                    taken[0],
-                    record,
+                yield (
+                    HELD
+                    if record.state == taken[0].state
+                    and record.instance_actions == taken[0].instance_actions
+                    else broken(
+                        f"{part.host}: expected another reply of project {project_id} to be refused after one was"
+                        f" taken; found HTTP {record.status} for {record.state} {dict(record.instance_actions)}",
+                        taken[0],
+                        record,
+                    )
                 )

@@ -11,7 +11,6 @@ from doctor_maintenance.judge.contract.clause import (
     Findings,
     broken,
     clause,
-    rule,
     unproven,
 )
 from doctor_maintenance.judge.lives import Seen, is_bound_to
@@ -136,11 +135,14 @@ def reachable(story: Story) -> Findings:
         for phase in ("before", "after"):
             seen = _phase(story, host, "reachable", phase)
             if seen and not (phase == "after" and _failed(story, host)):
-                yield rule(
-                    seen[-1].record.ok,
-                    f"{host}: expected it to answer over SSH {phase} the maintenance; found"
-                    f" {seen[-1].record.value!r}",
-                    seen[-1].record,
+                yield (
+                    HELD
+                    if seen[-1].record.ok
+                    else broken(
+                        f"{host}: expected it to answer over SSH {phase} the maintenance; found"
+                        f" {seen[-1].record.value!r}",
+                        seen[-1].record,
+                    )
                 )
 
 
@@ -154,10 +156,14 @@ def compute_active(story: Story) -> Findings:
     for host in story.scenario.hosts:
         seen = _phase(story, host, "compute", "after")
         if seen and not _failed(story, host):
-            yield rule(
-                seen[-1].record.ok,
-                f"{host}: expected nova-compute to be active after the maintenance; found {seen[-1].record.value!r}",
-                seen[-1].record,
+            yield (
+                HELD
+                if seen[-1].record.ok
+                else broken(
+                    f"{host}: expected nova-compute to be active after the maintenance;"
+                    f" found {seen[-1].record.value!r}",
+                    seen[-1].record,
+                )
             )
 
 
@@ -173,10 +179,13 @@ def no_guests(story: Story) -> Findings:
             value = seen.record.value
             guests = [str(item) for item in value] if isinstance(value, list | tuple) else []
             left = [item for item in guests if story.affects(host, item)]
-            yield rule(
-                not left and (seen.record.ok or bool(guests)),
-                f"{host}: expected no affected guest on it in full maintenance; found {left or value!r}",
-                seen.record,
+            yield (
+                HELD
+                if not left and (seen.record.ok or bool(guests))
+                else broken(
+                    f"{host}: expected no affected guest on it in full maintenance; found {left or value!r}",
+                    seen.record,
+                )
             )
 
 
@@ -193,11 +202,15 @@ def rebooted(story: Story) -> Findings:
         before = [item for item in _phase(story, part.host, "boot_id", "before") if item.record.ok]
         after = [item for item in _phase(story, part.host, "boot_id", "after") if item.record.ok]
         if before and after:
-            yield rule(
-                before[-1].record.value != after[-1].record.value,
-                f"{part.host}: expected another boot ID after the reboot; found {after[-1].record.value!r} both times",
-                before[-1].record,
-                after[-1].record,
+            yield (
+                HELD
+                if before[-1].record.value != after[-1].record.value
+                else broken(
+                    f"{part.host}: expected another boot ID after the reboot;"
+                    f" found {after[-1].record.value!r} both times",
+                    before[-1].record,
+                    after[-1].record,
+                )
             )
 
 
@@ -211,11 +224,14 @@ def worked(story: Story) -> Findings:
     looked = any(seen.record.check == "maintenance" for seen in story.seen(SshCheck))
     for part in _ended_well(story) if looked else ():
         checks = story.checks(part.host, "maintenance")
-        yield rule(
-            any(seen.record.ok for seen in checks),
-            f"{part.host}: expected the maintenance commands to have run on it; nothing shows that they did",
-            *(seen.record for seen in checks),
-            *(part.over.records if part.over is not None else ()),
+        yield (
+            HELD
+            if any(seen.record.ok for seen in checks)
+            else broken(
+                f"{part.host}: expected the maintenance commands to have run on it; nothing shows that they did",
+                *(seen.record for seen in checks),
+                *(part.over.records if part.over is not None else ()),
+            )
         )
 
 
@@ -229,9 +245,12 @@ def tested(story: Story) -> Findings:
     looked = any(seen.record.check == "test" for seen in story.seen(SshCheck))
     for part in _ended_well(story) if looked and story.full else ():
         checks = story.checks(part.host, "test")
-        yield rule(
-            bool(checks) and checks[-1].record.ok,
-            f"{part.host}: expected the operator's test to pass after full maintenance; found"
-            f" {checks[-1].record.value if checks else 'no test'!r}",
-            *(seen.record for seen in checks),
+        yield (
+            HELD
+            if bool(checks) and checks[-1].record.ok
+            else broken(
+                f"{part.host}: expected the operator's test to pass after full maintenance; found"
+                f" {checks[-1].record.value if checks else 'no test'!r}",
+                *(seen.record for seen in checks),
+            )
         )

@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
-from doctor_maintenance.judge.contract.clause import Findings, clause, rule
+from doctor_maintenance.judge.contract.clause import (
+    HELD,
+    Findings,
+    broken,
+    clause,
+)
 from doctor_maintenance.judge.conversation import Message
 from doctor_maintenance.judge.lives import Seen
 from doctor_maintenance.judge.moment import Moment, surely_before
@@ -64,11 +69,14 @@ def told(story: Story) -> Findings:
                 for seen in _did(story, part.host, action)
                 if seen.moment.upper >= message.sent.lower
             ]
-            yield rule(
-                bool(later),
-                f"{part.host}: expected the inspector to {action.replace('_', ' ')} after it was told"
-                f" {message.content.state} {story.when(message.sent)}; it did not",
-                *message.records,
+            yield (
+                HELD
+                if bool(later)
+                else broken(
+                    f"{part.host}: expected the inspector to {action.replace('_', ' ')} after it was told"
+                    f" {message.content.state} {story.when(message.sent)}; it did not",
+                    *message.records,
+                )
             )
 
 
@@ -87,12 +95,15 @@ def stands_down(story: Story) -> Findings:
                     for seen in _did(story, part.host, "acted")
                     if _while_maintained(part, seen.moment)
                 ]
-                yield rule(
-                    not acted,
-                    f"{part.host}: expected the inspector to leave it alone in maintenance; it acted on a fault"
-                    f" {story.when(fault.moment)}",
-                    fault.record,
-                    *(seen.record for seen in acted),
+                yield (
+                    HELD
+                    if not acted
+                    else broken(
+                        f"{part.host}: expected the inspector to leave it alone in maintenance; it acted on a fault"
+                        f" {story.when(fault.moment)}",
+                        fault.record,
+                        *(seen.record for seen in acted),
+                    )
                 )
 
 
@@ -115,10 +126,13 @@ def acts_again(story: Story) -> Findings:
         ignored = [
             item for item in _did(story, host, "ignored") if item.moment.lower >= seen.moment.lower
         ]
-        yield rule(
-            bool(acted),
-            f"{host}: expected the inspector to act on a fault {story.when(seen.moment)}, when the host was not in"
-            " maintenance; it did not",
-            seen.record,
-            *(item.record for item in ignored[:1]),
+        yield (
+            HELD
+            if bool(acted)
+            else broken(
+                f"{host}: expected the inspector to act on a fault {story.when(seen.moment)}, when the host was not in"
+                " maintenance; it did not",
+                seen.record,
+                *(item.record for item in ignored[:1]),
+            )
         )

@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
-from doctor_maintenance.judge.contract.clause import Findings, clause, rule
+from doctor_maintenance.judge.contract.clause import (
+    HELD,
+    Findings,
+    broken,
+    clause,
+)
 from doctor_maintenance.judge.lives import DELETED, Life
 from doctor_maintenance.judge.records import Session
 from doctor_maintenance.judge.story import Story
@@ -32,11 +37,14 @@ def no_instance(story: Story) -> Findings:
         good = last.status == ACTIVE
         if last.status == DELETED:
             good = last.by_owner or (last.by_owner is None and _replaced(story, life))
-        yield rule(
-            good,
-            f"instance {life.instance_id} ({life.name or 'no name'}): expected it to be ACTIVE at the end; it was"
-            f" {last.status}{'' if last.host is None else f' on {last.host}'}",
-            last,
+        yield (
+            HELD
+            if good
+            else broken(
+                f"instance {life.instance_id} ({life.name or 'no name'}): expected it to be ACTIVE at the end; it was"
+                f" {last.status}{'' if last.host is None else f' on {last.host}'}",
+                last,
+            )
         )
 
 
@@ -59,11 +67,14 @@ def no_service(story: Story) -> Findings:
         if story.host_state(part.host) == HostState.MAINTENANCE_FAILED:
             continue
         last = story.services[part.host][-1].record
-        yield rule(
-            last.status == "enabled",
-            f"{part.host}: expected nova-compute to be enabled at the end, as no session names the host as failed;"
-            f" it was disabled ({last.reason or 'no reason'})",
-            last,
+        yield (
+            HELD
+            if last.status == "enabled"
+            else broken(
+                f"{part.host}: expected nova-compute to be enabled at the end, as no session names the host as failed;"
+                f" it was disabled ({last.reason or 'no reason'})",
+                last,
+            )
         )
 
 
@@ -79,10 +90,14 @@ def operator_disabled_stays(story: Story) -> Findings:
         if not seen:
             continue
         enabled = [item.record for item in seen if item.record.status == "enabled"]
-        yield rule(
-            not enabled,
-            f"{host}: expected nova-compute to stay disabled, as an operator had disabled it before; it was enabled",
-            *enabled,
+        yield (
+            HELD
+            if not enabled
+            else broken(
+                f"{host}: expected nova-compute to stay disabled, as an operator had disabled it before;"
+                " it was enabled",
+                *enabled,
+            )
         )
 
 
@@ -96,11 +111,14 @@ def ends(story: Story) -> Findings:
     if not story.sessions:
         return
     for session in story.sessions.values():
-        yield rule(
-            session.state in _FINAL_SESSION,
-            f"session {session.session_id}: expected it to end in one of {', '.join(sorted(_FINAL_SESSION))}; it was"
-            f" last {session.state}",
-            session,
+        yield (
+            HELD
+            if session.state in _FINAL_SESSION
+            else broken(
+                f"session {session.session_id}: expected it to end in one of {', '.join(sorted(_FINAL_SESSION))};"
+                f" it was last {session.state}",
+                session,
+            )
         )
         if session.state in _FINAL_SESSION:
             undecided = sorted(
@@ -108,11 +126,14 @@ def ends(story: Story) -> Findings:
                 for host, state in session.hosts.items()
                 if state not in _FINAL_HOST
             )
-            yield rule(
-                not undecided,
-                f"session {session.session_id}: expected each host in a final state at its end; found"
-                f" {', '.join(undecided)}",
-                session,
+            yield (
+                HELD
+                if not undecided
+                else broken(
+                    f"session {session.session_id}: expected each host in a final state at its end; found"
+                    f" {', '.join(undecided)}",
+                    session,
+                )
             )
 
 
@@ -126,10 +147,13 @@ def covers_hosts(story: Story) -> Findings:
     if not story.sessions:
         return
     for host in story.scenario.hosts:
-        yield rule(
-            story.host_state(host) is not None,
-            f"{host}: expected a session to have it; none did",
-            *story.sessions.values(),
+        yield (
+            HELD
+            if story.host_state(host) is not None
+            else broken(
+                f"{host}: expected a session to have it; none did",
+                *story.sessions.values(),
+            )
         )
 
 
@@ -143,11 +167,14 @@ def state_fits_hosts(story: Story) -> Findings:
     for session in story.sessions.values():
         if session.state in _FINAL_SESSION and session.hosts:
             expected = _state_of(session)
-            yield rule(
-                session.state == expected,
-                f"session {session.session_id}: expected {expected} with hosts {dict(session.hosts)}; found"
-                f" {session.state}",
-                session,
+            yield (
+                HELD
+                if session.state == expected
+                else broken(
+                    f"session {session.session_id}: expected {expected} with hosts {dict(session.hosts)}; found"
+                    f" {session.state}",
+                    session,
+                )
             )
 
 
@@ -188,10 +215,13 @@ def hosts_fit_events(story: Story) -> Findings:
             else:
                 continue
             evidence = part.told_host if part is not None else []
-            yield rule(
-                good,
-                f"{host}: session {session.session_id} calls it {state}; expected {expected}, found"
-                f" {', '.join(message.content.state for message in evidence) or 'nothing'}",
-                session,
-                *(record for message in evidence for record in message.records),
+            yield (
+                HELD
+                if good
+                else broken(
+                    f"{host}: session {session.session_id} calls it {state}; expected {expected}, found"
+                    f" {', '.join(message.content.state for message in evidence) or 'nothing'}",
+                    session,
+                    *(record for message in evidence for record in message.records),
+                )
             )

@@ -6,7 +6,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from doctor_maintenance.judge.contract.clause import HELD, Findings, broken, clause, rule
+from doctor_maintenance.judge.contract.clause import (
+    HELD,
+    Findings,
+    broken,
+    clause,
+)
 from doctor_maintenance.judge.conversation import Message
 from doctor_maintenance.judge.records import Notification, Record, Reply
 from doctor_maintenance.judge.story import Story
@@ -40,18 +45,24 @@ def complete(story: Story) -> Findings:
         facts = story.scenario.projects.get(message.content.project_id)
         if facts is not None and not facts.only_if_agreed and not message.content.default_action:
             missing.append("default_action")
-        yield rule(
-            not missing,
-            f"PLANNED_MAINTENANCE to project {message.content.project_id}: expected all of what it needs to decide;"
-            f" missing {', '.join(missing)}",
-            *message.records,
+        yield (
+            HELD
+            if not missing
+            else broken(
+                f"PLANNED_MAINTENANCE to project {message.content.project_id}: expected all of what it needs to decide;"
+                f" missing {', '.join(missing)}",
+                *message.records,
+            )
         )
         if message.content.type is not None:
-            yield rule(
-                message.content.type == story.scenario.type,
-                f"PLANNED_MAINTENANCE to project {message.content.project_id}: expected type {story.scenario.type};"
-                f" found {message.content.type}",
-                *message.records,
+            yield (
+                HELD
+                if message.content.type == story.scenario.type
+                else broken(
+                    f"PLANNED_MAINTENANCE to project {message.content.project_id}: expected type {story.scenario.type};"
+                    f" found {message.content.type}",
+                    *message.records,
+                )
             )
 
 
@@ -104,26 +115,35 @@ def one_session_id(story: Story) -> Findings:
         (seen.record.session_id, seen.record) for seen in story.seen(Reply) if seen.record.accepted
     ]
     for session_id, record in named:
-        yield rule(
-            session_id in known,
-            f"expected the session ID {' or '.join(sorted(known))}; found {session_id}",
-            record,
+        yield (
+            HELD
+            if session_id in known
+            else broken(
+                f"expected the session ID {' or '.join(sorted(known))}; found {session_id}",
+                record,
+            )
         )
     for part in story.rounds:
         if part.disable is None or part.session_id is None:
             continue
         reason = part.disable.record.reason or ""
-        yield rule(
-            part.session_id in reason,
-            f"{part.host}: expected the disable reason to name session {part.session_id}; found {reason!r}",
-            part.disable.record,
+        yield (
+            HELD
+            if part.session_id in reason
+            else broken(
+                f"{part.host}: expected the disable reason to name session {part.session_id}; found {reason!r}",
+                part.disable.record,
+            )
         )
         for message in part.told_host + part.told_projects:
-            yield rule(
-                message.content.session_id == part.session_id,
-                f"{part.host}: expected every message of its maintenance to name session {part.session_id};"
-                f" {message.content.state} names {message.content.session_id}",
-                *message.records,
+            yield (
+                HELD
+                if message.content.session_id == part.session_id
+                else broken(
+                    f"{part.host}: expected every message of its maintenance to name session {part.session_id};"
+                    f" {message.content.state} names {message.content.session_id}",
+                    *message.records,
+                )
             )
 
 

@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
-from doctor_maintenance.judge.contract.clause import HELD, Findings, broken, clause, order
+from doctor_maintenance.judge.contract.clause import (
+    HELD,
+    Findings,
+    broken,
+    clause,
+    order,
+)
 from doctor_maintenance.judge.contract.evidence import settled, work_on
 from doctor_maintenance.judge.story import Story
 from doctor_maintenance.protocol import NotificationState

@@ -5,8 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 
-from doctor_maintenance.judge.contract.clause import Findings, clause, rule
+from doctor_maintenance.judge.contract.clause import (
+    HELD,
+    Findings,
+    broken,
+    clause,
+)
 from doctor_maintenance.judge.records import (
     HostPower,
     Instance,
@@ -18,40 +24,51 @@ from doctor_maintenance.judge.records import (
     SshCheck,
 )
 from doctor_maintenance.judge.story import Story
-from doctor_maintenance.judge.trace import dump_record, to_line
 from doctor_maintenance.protocol import EventType
 
 APP_MANAGER = "app_manager:"
+_FIELDS = tuple(
+    item.name for item in fields(Notification) if item.name not in ("at", "not_before", "source")
+)
 
 
 def _texts(story: Story) -> Iterator[tuple[str, str, Record]]:
     """Return what projects could read: who, the text, and the record."""
-    for seen in story.seen(Readable):
-        yield seen.record.project_id, seen.record.text, seen.record
-    for item in story.seen(Notification):
-        source, _, project_id = item.record.source.partition(":")
+    for readable in story.records(Readable):
+        yield readable.project_id, readable.text, readable
+    for notification in story.records(Notification):
+        source, _, project_id = notification.source.partition(":")
         if source + ":" == APP_MANAGER:
-            fields = dump_record(item.record)
-            fields.pop("source")
-            yield project_id, to_line(fields), item.record
+            values = (getattr(notification, name) for name in _FIELDS)
+            yield project_id, "\n".join(str(value) for value in values if value), notification
 
 
-def _words(words: Iterable[str]) -> re.Pattern[str] | None:
-    """Return a pattern that finds any of the words, not as a part of a longer one."""
-    escaped = [re.escape(word) for word in sorted(set(words), key=lambda word: (-len(word), word))]
-    if not escaped:
+class _Words:
+    """Finds words in texts, in any case, but not as a part of a longer word."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words = {
+            word.lower(): re.compile(rf"(?<![0-9a-z]){re.escape(word.lower())}(?![0-9a-z])")
+            for word in sorted(words)
+        }
+
+    def find(self, text: str) -> str | None:
+        """Return the first of the words that is in the text."""
+        text = text.lower()
+        for word, pattern in self._words.items():
+            if word in text and pattern.search(text):
+                return word
         return None
-    return re.compile(rf"(?<![0-9a-zA-Z])(?:{'|'.join(escaped)})(?![0-9a-zA-Z])", re.IGNORECASE)
 
 
 def _hosts(story: Story) -> set[str]:
     found: set[str | None] = set(story.scenario.hosts)
-    found.update(seen.record.host for seen in story.seen(Service))
-    found.update(seen.record.host for seen in story.seen(Instance))
-    found.update(seen.record.host for seen in story.seen(SshCheck))
-    found.update(seen.record.host for seen in story.seen(HostPower))
-    for seen in story.seen(Migration):
-        found.update((seen.record.source_host, seen.record.dest_host))
+    found.update(record.host for record in story.records(Service))
+    found.update(record.host for record in story.records(Instance))
+    found.update(record.host for record in story.records(SshCheck))
+    found.update(record.host for record in story.records(HostPower))
+    for move in story.records(Migration):
+        found.update((move.source_host, move.dest_host))
     return {host for host in found if host}
 
 
@@ -62,15 +79,16 @@ def _hosts(story: Story) -> set[str]:
 )
 def no_host(story: Story) -> Findings:
     """Judge every text that a project could read."""
-    pattern = _words(_hosts(story))
-    for project_id, text, record in _texts(story) if pattern else ():
-        assert pattern is not None
-        found = pattern.search(text)
-        yield rule(
-            found is None,
-            f"expected project {project_id} to read nothing of hosts; it could read {found.group() if found else ''!r}",
-            record,
-        )
+    hosts = _Words(_hosts(story))
+    for project_id, text, record in _texts(story):
+        found = hosts.find(text)
+        if found is None:
+            yield HELD
+        else:
+            yield broken(
+                f"expected project {project_id} to read nothing of hosts; it could read {found!r}",
+                record,
+            )
 
 
 @clause(
@@ -85,21 +103,20 @@ def no_other_project(story: Story) -> Findings:
         owned.setdefault(project_id, {project_id}).update(facts.instances)
     for life in story.lives.values():
         owned.setdefault(life.project_id, {life.project_id}).add(life.instance_id)
-    patterns: dict[str, re.Pattern[str] | None] = {}
+    foreign: dict[str, _Words] = {}
     for project_id, text, record in _texts(story):
-        if project_id not in patterns:
-            foreign = set[str]().union(
-                *(ids for other, ids in owned.items() if other != project_id)
+        if project_id not in foreign:
+            ids = set[str]().union(
+                *(found for other, found in owned.items() if other != project_id)
             )
-            foreign -= owned.get(project_id, set())
-            patterns[project_id] = _words(foreign | {item.replace("-", "") for item in foreign})
-        pattern = patterns[project_id]
-        if pattern is not None:
-            found = pattern.search(text)
-            yield rule(
-                found is None,
-                f"expected project {project_id} to read nothing of other projects; it could read"
-                f" {found.group() if found else ''!r}",
+            ids -= owned.get(project_id, set())
+            foreign[project_id] = _Words(ids | {item.replace("-", "") for item in ids})
+        found = foreign[project_id].find(text)
+        if found is None:
+            yield HELD
+        else:
+            yield broken(
+                f"expected project {project_id} to read nothing of other projects; it could read {found!r}",
                 record,
             )
 
@@ -115,16 +132,22 @@ def routing(story: Story) -> Findings:
         record = seen.record
         source, _, receiver = record.source.partition(":")
         if source + ":" == APP_MANAGER:
-            yield rule(
-                record.event_type == EventType.PROJECT and record.project_id == receiver,
-                f"expected project {receiver} to get its own {EventType.PROJECT} only; it got {record.event_type} for"
-                f" {record.project_id}",
-                record,
+            yield (
+                HELD
+                if record.event_type == EventType.PROJECT and record.project_id == receiver
+                else broken(
+                    f"expected project {receiver} to get its own {EventType.PROJECT} only; it got"
+                    f" {record.event_type} for {record.project_id}",
+                    record,
+                )
             )
         if record.event_type == EventType.HOST:
-            yield rule(
-                record.project_id not in story.scenario.projects,
-                f"expected {EventType.HOST} to belong to the admin project; it carries the ID of project"
-                f" {record.project_id}, which could have an alarm on it",
-                record,
+            yield (
+                HELD
+                if record.project_id not in story.scenario.projects
+                else broken(
+                    f"expected {EventType.HOST} to belong to the admin project; it carries the ID of project"
+                    f" {record.project_id}, which could have an alarm on it",
+                    record,
+                )
             )

@@ -13,7 +13,6 @@ from doctor_maintenance.judge.contract.clause import (
     Findings,
     broken,
     clause,
-    rule,
     unproven,
 )
 from doctor_maintenance.judge.lives import BEING_MOVED, DELETED, Life, Span, runs
@@ -40,10 +39,13 @@ def no_gap(story: Story) -> Findings:
         probe = seen.record
         gaps = probe.gaps or ((probe.longest_gap,) if probe.longest_gap is not None else ())
         if not gaps:
-            yield rule(
-                probe.sent > 0 and (probe.lost == 0 or allowed_s > 0),
-                f"{probe.address}: expected every probe to be answered; {probe.lost} of {probe.sent} were lost",
-                probe,
+            yield (
+                HELD
+                if probe.sent > 0 and (probe.lost == 0 or allowed_s > 0)
+                else broken(
+                    f"{probe.address}: expected every probe to be answered; {probe.lost} of {probe.sent} were lost",
+                    probe,
+                )
             )
         for gap in gaps:
             yield _silence(story, probe, gap, allowed_s)
@@ -90,11 +92,14 @@ def watched(story: Story) -> Findings:
                 continue
             first = min(answers.begin for answers in probe.answers)
             last = max(answers.end for answers in probe.answers)
-            yield rule(
-                first <= begins[0].latest_s and last >= max(end.earliest_s for end in ends),
-                f"{address}: expected answers from before the first step until after the last; the first was"
-                f" {story.when(Moment.between(first, first))}, the last {story.when(Moment.between(last, last))}",
-                probe,
+            yield (
+                HELD
+                if first <= begins[0].latest_s and last >= max(end.earliest_s for end in ends)
+                else broken(
+                    f"{address}: expected answers from before the first step until after the last; the first was"
+                    f" {story.when(Moment.between(first, first))}, the last {story.when(Moment.between(last, last))}",
+                    probe,
+                )
             )
 
 
@@ -170,7 +175,7 @@ def _stretches(story: Story, address: str) -> Iterator[_Stretch]:
             what = f"it led to {instance_id or 'nobody'}"
             yield _Stretch(holding.begin, holding.end, False, what, (holding.record,))
             continue
-        for span in life.spans():
+        for span in life.spans:
             if span.end.upper <= holding.begin.lower or span.begin.lower >= holding.end.upper:
                 continue
             begin = max(span.begin, holding.begin)
@@ -199,7 +204,7 @@ def _stays(story: Story, part: Round, life: Life) -> Iterator[tuple[Point, Point
     window = _maintained(story, part)
     if window is None or not story.affects(part.host, life.instance_id):
         return
-    for span in life.spans():
+    for span in life.spans:
         record = span.state.record
         if record.host == part.host and record.status != DELETED:
             found = _certain(span, *window)
@@ -279,7 +284,7 @@ _Impact = tuple[Point, Point, Record]
 
 def _impacts(story: Story, pair: Pair, name: str) -> Iterator[_Impact]:
     for life in story.members(pair, name):
-        for span in life.spans():
+        for span in life.spans:
             record = span.state.record
             stopped = not runs(span.state) and record.status not in (DELETED, "BUILD")
             if record.by_owner or not (stopped or record.status in BEING_MOVED):

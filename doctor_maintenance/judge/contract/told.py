@@ -11,7 +11,6 @@ from doctor_maintenance.judge.contract.clause import (
     Findings,
     broken,
     clause,
-    rule,
 )
 from doctor_maintenance.judge.contract.evidence import work_on
 from doctor_maintenance.judge.conversation import Message
@@ -49,12 +48,15 @@ def planned(story: Story) -> Findings:
                 if life.must(is_on(part.host), sign.sent.lower, sign.sent.upper)
             ]
             if there:
-                yield rule(
-                    any(message.content.project_id == project_id for message in told),
-                    f"{part.host}: expected project {project_id} to be told of planned maintenance, as it had"
-                    f" {_names(there)} there; it never was",
-                    *(life.states[0].record for life in there),
-                    *sign.records,
+                yield (
+                    HELD
+                    if any(message.content.project_id == project_id for message in told)
+                    else broken(
+                        f"{part.host}: expected project {project_id} to be told of planned maintenance, as it had"
+                        f" {_names(there)} there; it never was",
+                        *(life.states[0].record for life in there),
+                        *sign.records,
+                    )
                 )
 
 
@@ -93,11 +95,14 @@ def lists_instances(story: Story) -> Findings:
             }
             may = {life.instance_id for life in story.touched(part, project_id)}
             missing, foreign = sorted(must - set(listed)), sorted(set(listed) - may)
-            yield rule(
-                not missing and not foreign,
-                f"{part.host}: expected the list for project {project_id} to hold its affected instances there;"
-                f" missing {', '.join(missing) or 'none'}; not affected {', '.join(foreign) or 'none'}",
-                *message.records,
+            yield (
+                HELD
+                if not missing and not foreign
+                else broken(
+                    f"{part.host}: expected the list for project {project_id} to hold its affected instances there;"
+                    f" missing {', '.join(missing) or 'none'}; not affected {', '.join(foreign) or 'none'}",
+                    *message.records,
+                )
             )
 
 
@@ -123,12 +128,15 @@ def in_maintenance(story: Story) -> Findings:
                 if life.must(is_on(part.host), step_7.sent.lower, step_7.sent.upper)
             ]
             if still:
-                yield rule(
-                    project_id in told,
-                    f"{part.host}: expected project {project_id} to be told that the host is in maintenance (step 8),"
-                    f" as {_names(still)} was still there at step 7; it was not",
-                    *step_7.records,
-                    *(life.last for life in still),
+                yield (
+                    HELD
+                    if project_id in told
+                    else broken(
+                        f"{part.host}: expected project {project_id} to be told that the host is in maintenance"
+                        f" (step 8), as {_names(still)} was still there at step 7; it was not",
+                        *step_7.records,
+                        *(life.last for life in still),
+                    )
                 )
 
 
@@ -156,12 +164,15 @@ def over(story: Story) -> Findings:
         }
         for message in part.project_messages(NotificationState.IN_MAINTENANCE):
             if part.over is not None:
-                yield rule(
-                    message.content.project_id in told,
-                    f"{part.host}: expected project {message.content.project_id} to be told that the maintenance is"
-                    " over (step 12), as it was told of it (step 8); it was not",
-                    *message.records,
-                    *part.over.records,
+                yield (
+                    HELD
+                    if message.content.project_id in told
+                    else broken(
+                        f"{part.host}: expected project {message.content.project_id} to be told that the maintenance is"
+                        " over (step 12), as it was told of it (step 8); it was not",
+                        *message.records,
+                        *part.over.records,
+                    )
                 )
 
 
@@ -189,11 +200,14 @@ def _with_instances(story: Story, part: Round, message: Message, moment: Message
         if life.project_id == message.content.project_id
         and life.may(is_on(part.host), moment.sent.lower, moment.sent.upper)
     ]
-    return rule(
-        bool(there),
-        f"{part.host}: expected {message.content.state} to go only to projects with instances there; project"
-        f" {message.content.project_id} got it and had none",
-        *message.records,
+    return (
+        HELD
+        if bool(there)
+        else broken(
+            f"{part.host}: expected {message.content.state} to go only to projects with instances there; project"
+            f" {message.content.project_id} got it and had none",
+            *message.records,
+        )
     )
 
 
@@ -212,11 +226,14 @@ def canceled(story: Story) -> Findings:
             for message in part.project_messages(NotificationState.MAINTENANCE_CANCELED)
         }
         for message in part.project_messages(NotificationState.PLANNED_MAINTENANCE):
-            yield rule(
-                message.content.project_id in told,
-                f"{part.host}: expected project {message.content.project_id} to be told that the maintenance is"
-                " canceled, as it had been told of it; it was not",
-                *message.records,
+            yield (
+                HELD
+                if message.content.project_id in told
+                else broken(
+                    f"{part.host}: expected project {message.content.project_id} to be told that the maintenance is"
+                    " canceled, as it had been told of it; it was not",
+                    *message.records,
+                )
             )
 
 
@@ -233,11 +250,14 @@ def canceled_only(story: Story) -> Findings:
             for message in part.project_messages(NotificationState.PLANNED_MAINTENANCE)
         }
         for message in part.project_messages(NotificationState.MAINTENANCE_CANCELED):
-            yield rule(
-                message.content.project_id in told,
-                f"{part.host}: expected only projects that were told of planned maintenance to be told that it is"
-                f" canceled; project {message.content.project_id} was, and had not been told of it",
-                *message.records,
+            yield (
+                HELD
+                if message.content.project_id in told
+                else broken(
+                    f"{part.host}: expected only projects that were told of planned maintenance to be told that it is"
+                    f" canceled; project {message.content.project_id} was, and had not been told of it",
+                    *message.records,
+                )
             )
 
 
@@ -284,9 +304,12 @@ def arrives(story: Story) -> Findings:
             receiver = "inspector"
         else:
             continue
-        yield rule(
-            any(seen.record.source == receiver for seen in message.arrivals),
-            f"expected {message.content.state} (message {message.content.message_id}) to reach {receiver}; it was"
-            f" published {story.when(message.sent)} and never arrived",
-            *message.records,
+        yield (
+            HELD
+            if any(seen.record.source == receiver for seen in message.arrivals)
+            else broken(
+                f"expected {message.content.state} (message {message.content.message_id}) to reach {receiver}; it was"
+                f" published {story.when(message.sent)} and never arrived",
+                *message.records,
+            )
         )
