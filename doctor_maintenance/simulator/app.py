@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response, g, request
+from werkzeug.routing import Rule
 
 from doctor_maintenance.simulator.errors import InjectedFailure
 from doctor_maintenance.simulator.identity import UnauthorizedError
@@ -71,8 +72,22 @@ def create_app(cloud: SimCloud, served: Sequence[Service] | None = None) -> WSGI
     return CloudApplication(cloud, served)
 
 
+class _Rule(Rule):
+    """A URL rule that matches and builds no URLs: to compile what we never use takes 1 ms a rule, of 300 rules."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        return _builds_nothing
+
+
+def _builds_nothing(*_: object, **__: object) -> tuple[str, str]:
+    raise NotImplementedError(
+        "the simulated services link to each other by the address that was used"
+    )
+
+
 def _application(service: Service, cloud: SimCloud) -> Flask:
     app = Flask(service.name, static_folder=None)
+    app.url_rule_class = _Rule
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.register_error_handler(UnauthorizedError, unauthorized)

@@ -89,8 +89,9 @@ class FloatingIps:
         self._network.quotas.check("floatingip", project_id)
         identity = self._network.new_id()
         own = self._network.create_port(
-            "", network_id, identity, address, FLOATING_IP, port_security=False, status="N/A"
+            "", network_id, identity, address, FLOATING_IP, port_security=False
         )
+        self._network.set_status(own.id, "N/A")
         floating = FloatingIp(
             id=identity,
             project_id=project_id,

@@ -30,6 +30,7 @@ _IMPLIED = {
     "member": ("member", "reader"),
 }
 REGION = "RegionOne"
+_BOOTSTRAPPED = "Bootstrap project for initializing the cloud."
 INTERFACES = ("internal", "public", "admin")
 
 
@@ -175,6 +176,7 @@ class Identity:
             self.create_role(name, immutable=True)
         for spec in topology.projects:
             self._bootstrap(spec)
+        self.projects[next(iter(self.projects))].description = _BOOTSTRAPPED
         self.service_project = self.create_project("service")
         first = topology.projects[0]
         self.admin_user = next(u for u in self.users.values() if u.name == first.user)

@@ -155,7 +155,7 @@ class FloatingIp(Resource):
 
 @dataclass(slots=True, kw_only=True)
 class SecurityRule(Resource):
-    """What a security group lets through."""
+    """What a security group lets through; ``automatic`` if it came with the group."""
 
     group_id: str
     direction: str
@@ -165,6 +165,7 @@ class SecurityRule(Resource):
     port_max: int | None = None
     remote_ip_prefix: str | None = None
     remote_group_id: str | None = None
+    automatic: bool = False
 
     def same_as(self, other: SecurityRule) -> bool:
         """Whether both let the same through."""

@@ -120,11 +120,10 @@ class Routers:
                 ROUTER_INTERFACE,
                 port_security=False,
                 security_groups=[],
-                status="ACTIVE",
             )
         else:
             self._network.attach_port(port.id, router_id, ROUTER_INTERFACE)
-            port.status = "ACTIVE"
+        self._network.set_status(port.id, "ACTIVE")
         router.interfaces[subnet.id] = port.id
         self._network.touch(router)
         return port

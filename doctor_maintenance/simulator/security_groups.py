@@ -123,7 +123,7 @@ class SecurityGroups:
         return group
 
     def _add_rule(self, group: SecurityGroup, direction: str, **fields: Any) -> None:
-        rule = self._rule(group, direction, **fields)
+        rule = self._rule(group, direction, automatic=True, **fields)
         group.rules[rule.id] = rule
 
     def _rule(self, group: SecurityGroup, direction: str, **fields: Any) -> SecurityRule:

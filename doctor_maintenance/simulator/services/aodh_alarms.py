@@ -112,7 +112,7 @@ class _AlarmViews:
         fields, project_id, user_id = _fields(_json(), context)
         alarm = self._alarms.create(project_id, user_id, **fields)
         location = f"{base_url()}/alarming/v2/alarms/{alarm.id}"
-        return json_answer(self._body(alarm), 201, {"Location": location})
+        return json_answer(self._body(alarm, new=True), 201, {"Location": location})
 
     def show(self, alarm_id: str) -> Response:
         return json_answer(self._body(self._find(alarm_id)))
@@ -156,7 +156,8 @@ class _AlarmViews:
             raise ForbiddenError("RBAC Authorization Failed")
         return alarm
 
-    def _body(self, alarm: Alarm) -> dict[str, Any]:
+    def _body(self, alarm: Alarm, new: bool = False) -> dict[str, Any]:
+        evaluated = iso_micro(alarm.created_at)
         return {
             "alarm_id": alarm.id,
             "name": alarm.name,
@@ -175,7 +176,7 @@ class _AlarmViews:
             "state_timestamp": iso_micro(alarm.state_at),
             "state_reason": alarm.state_reason,
             "severity": alarm.severity,
-            "evaluate_timestamp": iso_micro(alarm.created_at),
+            "evaluate_timestamp": evaluated if new else evaluated.partition(".")[0],
             "event_rule": {"event_type": alarm.event_type, "query": alarm.query},
         }
 

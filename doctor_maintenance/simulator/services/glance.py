@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response
 from werkzeug.exceptions import HTTPException
 
-from doctor_maintenance.exceptions import RequestRefused
+from doctor_maintenance.exceptions import NotFoundError, RequestRefused
 from doctor_maintenance.simulator.identity import UnauthorizedError
 from doctor_maintenance.simulator.services.answers import base_url, json_answer
 from doctor_maintenance.simulator.services.auth import require_token
@@ -39,7 +39,7 @@ _UNAUTHORIZED = (
     "understand how to supply the credentials required."
 )
 _VERSIONS = (
-    ("v2.15", "CURRENT"),
+    ("v2.15", "SUPPORTED"),
     ("v2.13", "SUPPORTED"),
     ("v2.12", "SUPPORTED"),
     ("v2.11", "SUPPORTED"),
@@ -54,6 +54,7 @@ _VERSIONS = (
     ("v2.2", "SUPPORTED"),
     ("v2.1", "SUPPORTED"),
     ("v2.0", "SUPPORTED"),
+    ("v2.17", "CURRENT"),
 )
 
 
@@ -82,7 +83,9 @@ SERVICE = Glance()
 
 def _error(status: int, message: str) -> Response:
     title = _TITLES.get(status, "Error")
-    body = {"message": f"{message}<br /><br />\n\n\n", "code": f"{status} {title}", "title": title}
+    if status != 415:
+        message = f"{message}<br /><br />\n\n\n"
+    body = {"message": message, "code": f"{status} {title}", "title": title}
     return json_answer(body, status)
 
 
@@ -150,6 +153,11 @@ def _schema_views(views: Blueprint, cloud: SimCloud) -> None:
     def images_schema() -> Response:
         require_token(cloud)
         return json_answer(images)
+
+    @views.get("/v2")
+    def nothing_there() -> Response:
+        require_token(cloud)
+        raise NotFoundError("The resource could not be found.")
 
     @views.get("/v2/info/import")
     def import_methods() -> Response:

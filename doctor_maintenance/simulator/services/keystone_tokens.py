@@ -38,7 +38,7 @@ def token_views(views: Blueprint, cloud: SimCloud) -> None:
     @views.get("/v3/auth/catalog")
     def auth_catalog() -> Response:
         require_token(cloud)
-        return collection("catalog", catalog(identity))
+        return json_answer({"catalog": catalog(identity), "links": {"self": request.url}})
 
     @views.get("/v3/auth/projects")
     def auth_projects() -> Response:

@@ -155,6 +155,7 @@ def _version_views(views: Blueprint, cloud: SimCloud) -> None:
         if not request.path.endswith("/"):
             raise NetworkRefused(404, "HTTPNotFound", "The resource could not be found.")
         names = [(kind.name, kind.plural) for kind in (Networks, Subnets, Ports)]
+        names.insert(2, ("subnetpool", "subnetpools"))
         return json_answer(
             {
                 "resources": [

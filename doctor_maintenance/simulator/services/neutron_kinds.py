@@ -47,6 +47,7 @@ class Kind(ABC, Generic[R]):
         updatable: what may be changed later, likewise.
         admin_only: which of these only an admin may say.
         filters: what a list may be restricted by, beyond the standard attributes.
+        counts_changes: whether every change counts as a revision; if not, the model says which do.
     """
 
     name: ClassVar[str]
@@ -56,6 +57,7 @@ class Kind(ABC, Generic[R]):
     updatable: ClassVar[str] = ""
     admin_only: ClassVar[str] = ""
     filters: ClassVar[str] = ""
+    counts_changes: ClassVar[bool] = True
 
     def __init__(self, cloud: SimCloud) -> None:
         self.cloud = cloud
@@ -189,7 +191,8 @@ class _KindViews:
         kind.update(context, record, attributes)
         record.name = attributes.get("name", record.name)
         record.description = attributes.get("description", record.description)
-        kind.network.touch(record)
+        if kind.counts_changes:
+            kind.network.touch(record)
         return json_answer({kind.name: kind.updated(record, context, before)})
 
     def delete(self, identity: str) -> Response:

@@ -115,6 +115,7 @@ class Subnets(Kind[Subnet]):
     )
     updatable = "gateway_ip enable_dhcp dns_nameservers host_routes service_types"
     filters = "router:external"
+    counts_changes = False
 
     def table(self) -> Mapping[str, Subnet]:
         """Return all subnets."""
@@ -172,6 +173,7 @@ class Subnets(Kind[Subnet]):
         record.enable_dhcp = attributes.get("enable_dhcp", record.enable_dhcp)
         record.dns_nameservers = attributes.get("dns_nameservers", record.dns_nameservers)
         record.host_routes = attributes.get("host_routes", record.host_routes)
+        record.updated_at = self.cloud.clock.now()
 
     def delete(self, record: Subnet) -> None:
         """Remove a subnet."""

@@ -31,6 +31,7 @@ class RouterKind(Kind[Router]):
     updatable = "admin_state_up external_gateway_info routes"
     admin_only = "ha distributed"
     filters = "status"
+    counts_changes = False
 
     def table(self) -> Mapping[str, Router]:
         """Return all routers."""
@@ -82,6 +83,8 @@ class RouterKind(Kind[Router]):
         if "external_gateway_info" in attributes:
             gateway = _gateway(attributes["external_gateway_info"])
             self.network.routers.set_gateway(record.id, gateway)
+        else:
+            self.network.touch(record)
         record.admin_state_up = attributes.get("admin_state_up", record.admin_state_up)
         record.routes = attributes.get("routes", record.routes)
 
@@ -125,7 +128,6 @@ def interface_views(views: Blueprint, cloud: SimCloud) -> None:
             {
                 "id": router.id,
                 "project_id": router.project_id,
-                "tenant_id": router.project_id,
                 "port_id": port.id,
                 "network_id": port.network_id,
                 "subnet_id": subnets[0],
@@ -157,6 +159,7 @@ class FloatingIpKind(Kind[FloatingIp]):
     updatable = "port_id fixed_ip_address"
     admin_only = "floating_ip_address"
     filters = "router_id status"
+    counts_changes = False
 
     def table(self) -> Mapping[str, FloatingIp]:
         """Return all floating IPs."""
@@ -193,13 +196,20 @@ class FloatingIpKind(Kind[FloatingIp]):
 
     def created(self, record: FloatingIp, context: Context) -> dict[str, Any]:
         """Return a new floating IP: DOWN, even with a port."""
-        return {**self.body(record, context), "status": "DOWN"}
+        return self._answered(record, context, "DOWN")
 
     def updated(
         self, record: FloatingIp, context: Context, before: dict[str, Any]
     ) -> dict[str, Any]:
         """Return a floating IP with the status that it had: the next question gets the new one."""
-        return {**self.body(record, context), "status": before["status"]}
+        return self._answered(record, context, before["status"])
+
+    def _answered(self, record: FloatingIp, context: Context, status: str) -> dict[str, Any]:
+        """Return a floating IP with an old status; that it gets a new one counts as a change."""
+        body = {**self.body(record, context), "status": status}
+        if record.status != status:
+            self.network.touch(record)
+        return body
 
     def create(self, context: Context, project_id: str, attributes: dict[str, Any]) -> FloatingIp:
         """Create a floating IP."""
@@ -217,6 +227,7 @@ class FloatingIpKind(Kind[FloatingIp]):
     def update(self, context: Context, record: FloatingIp, attributes: dict[str, Any]) -> None:
         """Lead a floating IP to another port, or to none."""
         if "port_id" not in attributes:
+            self.network.touch(record)
             return
         if attributes["port_id"] is not None:
             Ports(self.cloud).find(context, attributes["port_id"])

@@ -39,7 +39,10 @@ class SecurityGroupKind(Kind[SecurityGroup]):
             **self.standard(record),
             "stateful": True,
             "shared": False,
-            "security_group_rules": [rules.body(rule, context) for rule in record.rules.values()],
+            "security_group_rules": [
+                {**rules.body(rule, context), "standard_attr_id": number, "tags": []}
+                for number, rule in enumerate(record.rules.values(), 1)
+            ],
         }
 
     def create(
@@ -77,6 +80,7 @@ class SecurityRuleKind(Kind[SecurityRule]):
         del body["name"], body["tags"]
         return {
             **body,
+            "description": None if record.automatic else record.description,
             "security_group_id": record.group_id,
             "ethertype": record.ethertype,
             "direction": record.direction,
