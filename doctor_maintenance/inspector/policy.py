@@ -149,6 +149,11 @@ def _read_event(item: object, number: int) -> HostEvent:
         raise InvalidRequestError(
             f"{where}.details.status: expected down or up; found {status!r:.80}"
         )
+    if item.get("type") != EVENT_TYPE + status:
+        raise InvalidRequestError(
+            f"{where}.type: expected {EVENT_TYPE}{status}, as the status says;"
+            f" found {item.get('type')!r:.80}"
+        )
     return HostEvent(
         host=_text(details, "hostname", where),
         status=HostStatus(status),
