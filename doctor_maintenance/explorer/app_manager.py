@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from doctor_maintenance.explorer.world import World
 
 _AGAIN_S = 1.0
-_POLL_S = 0.2
+_POLL_S = 0.4
 _TRIES = 8
 _SWITCH_S = 20.0
 _BUILD_S = 60.0

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +13,6 @@ from doctor_maintenance.explorer.witness import BUS
 from doctor_maintenance.protocol import HostNotification, NotificationState, ProjectNotification
 
 INSPECTOR = "inspector"
-_NAMES = uuid.UUID("6f1d3b8e-4d5c-4a55-9f5e-0d4c1f6a7b20")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,7 @@ class Bus:
         self._listed = listed
         self._receivers: dict[str, Receive] = {}
         self._count: dict[str, int] = {}
+        self._ids: dict[str, str] = {}
         self._alarms: dict[tuple[str, int], TroublePlan] = {
             (trouble.target, int(trouble.at)): trouble
             for trouble in stage.case.troubles
@@ -75,7 +74,7 @@ class Bus:
 
     def publish(self, key: str, notification: ProjectNotification | HostNotification) -> None:
         """Take a notification from the admin tool."""
-        message_id = str(uuid.uuid5(_NAMES, key.partition("#")[0]))
+        message_id = self._message_id(key.partition("#")[0])
         witness = self._stage.witness
         if isinstance(notification, HostNotification):
             letter = Letter(message_id, self._stamp(), notification, None)
@@ -87,6 +86,10 @@ class Bus:
         letter = Letter(message_id, self._stamp(), notification, instances)
         witness.project_message(BUS, message_id, letter.generated, notification, instances)
         self._deliver(notification.project_id, letter)
+
+    def _message_id(self, key: str) -> str:
+        """Return the identity of a command's notification: the same whenever it is published again."""
+        return self._ids.setdefault(key, f"0e55a6e0-0000-4000-8000-{len(self._ids):012x}")
 
     def _deliver(self, receiver: str, letter: Letter) -> None:
         receive = self._receivers.get(receiver)

@@ -207,7 +207,7 @@ class TroublePlan:
         target: an instance, host or project by name, an API call, or a moment of ``TOOL_DIES``.
         at: for what happens at a time, seconds after the session was opened; for ``TOOL_DIES`` the number
             of the event; for alarms, which of the target's (from 0).
-        seconds: how long, where that is the question.
+        seconds: how long, or how long between one time and the next, where that is the question.
         times: how often.
     """
 

@@ -8,7 +8,7 @@ ends early and tells little. The weights say what deserves the time.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -212,52 +212,101 @@ def _troubles(
 ) -> tuple[TroublePlan, ...]:
     kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
     chosen = chance.choices(kinds, weights, k=chance.choice((0, *range(1, most + 1))))
-    return tuple(_trouble(chance, kind, hosts, projects, session) for kind in chosen)
+    choose = _Choose(chance, hosts, projects, session)
+    return tuple(_TROUBLES.get(kind, _Choose.at_a_time)(choose, kind) for kind in chosen)
 
 
-def _trouble(
-    chance: random.Random,
-    what: Trouble,
-    hosts: Sequence[HostPlan],
-    projects: Sequence[ProjectPlan],
-    session: SessionPlan,
-) -> TroublePlan:
-    when = round(chance.uniform(0.0, 60.0 * len(session.hosts)), 2)
-    few = chance.choice((1, 1, 2, 6))
-    instances = [item.name for project in projects for item in project.instances]
-    project = chance.choice(projects).name
-    match what:
-        case (
-            Trouble.MIGRATION_FAILS
-            | Trouble.MIGRATION_HANGS
-            | Trouble.MIGRATION_ENDS_IN_ERROR
-            | Trouble.NO_VALID_HOST
-        ):
-            return TroublePlan(what, chance.choice(instances), times=few)
-        case Trouble.HOST_STAYS_OFF | Trouble.SERVICE_LATE:
-            seconds = chance.choice((10.0, 50.0, 200.0)) if what is Trouble.SERVICE_LATE else 0.0
-            return TroublePlan(what, chance.choice(session.hosts), seconds=seconds)
-        case Trouble.API_REFUSES | Trouble.API_LIES:
-            return TroublePlan(what, chance.choice(_CALLS), times=few)
-        case Trouble.ALARM_LOST | Trouble.ALARM_LATE | Trouble.ALARM_TWICE:
-            target = INSPECTOR if chance.random() < 0.2 else project
-            late = chance.choice((0.5, 5.0, 40.0))
-            return TroublePlan(what, target, at=chance.randint(0, 5), seconds=late)
-        case Trouble.SSH_FAILS:
-            return TroublePlan(what, "ssh", times=1)
-        case Trouble.OWNER_DELETES:
-            return TroublePlan(what, chance.choice(instances), at=when)
-        case Trouble.OWNER_CREATES | Trouble.ADDRESS_LATE:
-            return TroublePlan(what, project, at=when, seconds=1.26)
-        case Trouble.MANAGER_DIES:
-            return TroublePlan(what, project, at=when, seconds=chance.choice((2.0, 20.0, 300.0)))
-        case Trouble.TOOL_DIES:
-            moment = chance.choice(list(Moment)).value
-            down_s = chance.choice((0.05, 1.0, 10.0, 100.0))
-            return TroublePlan(what, moment, at=chance.randint(0, 60), seconds=down_s)
-        case Trouble.CLOCK_JUMPS:
-            return TroublePlan(what, at=when, seconds=chance.choice((-30.0, -2.0, 2.0, 30.0)))
-        case Trouble.HOST_FAULT:
-            return TroublePlan(what, chance.choice(hosts).name, at=when)
-        case _:
-            return TroublePlan(what, at=when)
+class _Choose:
+    """Chooses what a trouble is about, among what there is."""
+
+    def __init__(
+        self,
+        chance: random.Random,
+        hosts: Sequence[HostPlan],
+        projects: Sequence[ProjectPlan],
+        session: SessionPlan,
+    ) -> None:
+        self.chance = chance
+        self.hosts = [plan.name for plan in hosts]
+        self.maintained = session.hosts
+        self.projects = [project.name for project in projects]
+        self.instances = [item.name for project in projects for item in project.instances]
+        self.most_s = 60.0 * len(session.hosts)
+
+    def _when(self) -> float:
+        return round(self.chance.uniform(0.0, self.most_s), 2)
+
+    def _few(self) -> int:
+        return self.chance.choice((1, 1, 2, 6))
+
+    def migration(self, what: Trouble) -> TroublePlan:
+        return TroublePlan(what, self.chance.choice(self.instances), times=self._few())
+
+    def host(self, what: Trouble) -> TroublePlan:
+        late = self.chance.choice((10.0, 50.0, 200.0))
+        seconds = late if what is Trouble.SERVICE_LATE else 0.0
+        return TroublePlan(what, self.chance.choice(self.maintained), seconds=seconds)
+
+    def call(self, what: Trouble) -> TroublePlan:
+        return TroublePlan(what, self.chance.choice(_CALLS), times=self._few())
+
+    def alarm(self, what: Trouble) -> TroublePlan:
+        target = INSPECTOR if self.chance.random() < 0.2 else self.chance.choice(self.projects)
+        late = self.chance.choice((0.5, 5.0, 40.0))
+        return TroublePlan(what, target, at=self.chance.randint(0, 5), seconds=late)
+
+    def ssh(self, what: Trouble) -> TroublePlan:
+        return TroublePlan(what, "ssh")
+
+    def instance(self, what: Trouble) -> TroublePlan:
+        return TroublePlan(what, self.chance.choice(self.instances), at=self._when())
+
+    def project(self, what: Trouble) -> TroublePlan:
+        seconds = 1.26 if what is Trouble.ADDRESS_LATE else 0.0
+        name = self.chance.choice(self.projects)
+        return TroublePlan(what, name, at=self._when(), seconds=seconds)
+
+    def manager(self, what: Trouble) -> TroublePlan:
+        down_s = self.chance.choice((2.0, 20.0, 300.0))
+        return TroublePlan(what, self.chance.choice(self.projects), at=self._when(), seconds=down_s)
+
+    def tool(self, what: Trouble) -> TroublePlan:
+        moment = self.chance.choice(list(Moment)).value
+        down_s = self.chance.choice((0.05, 1.0, 10.0, 100.0))
+        return TroublePlan(what, moment, at=self.chance.randint(0, 60), seconds=down_s)
+
+    def clock(self, what: Trouble) -> TroublePlan:
+        jump_s = self.chance.choice((-30.0, -2.0, 2.0, 30.0))
+        return TroublePlan(what, at=self._when(), seconds=jump_s)
+
+    def faulty_host(self, what: Trouble) -> TroublePlan:
+        name = self.chance.choice(self.hosts)
+        return TroublePlan(
+            what, name, at=self._when(), seconds=9.0, times=self.chance.randint(1, 9)
+        )
+
+    def at_a_time(self, what: Trouble) -> TroublePlan:
+        return TroublePlan(what, at=self._when())
+
+
+_TROUBLES: dict[Trouble, Callable[[_Choose, Trouble], TroublePlan]] = {
+    Trouble.MIGRATION_FAILS: _Choose.migration,
+    Trouble.MIGRATION_HANGS: _Choose.migration,
+    Trouble.MIGRATION_ENDS_IN_ERROR: _Choose.migration,
+    Trouble.NO_VALID_HOST: _Choose.migration,
+    Trouble.HOST_STAYS_OFF: _Choose.host,
+    Trouble.SERVICE_LATE: _Choose.host,
+    Trouble.API_REFUSES: _Choose.call,
+    Trouble.API_LIES: _Choose.call,
+    Trouble.ALARM_LOST: _Choose.alarm,
+    Trouble.ALARM_LATE: _Choose.alarm,
+    Trouble.ALARM_TWICE: _Choose.alarm,
+    Trouble.SSH_FAILS: _Choose.ssh,
+    Trouble.OWNER_DELETES: _Choose.instance,
+    Trouble.OWNER_CREATES: _Choose.project,
+    Trouble.ADDRESS_LATE: _Choose.project,
+    Trouble.MANAGER_DIES: _Choose.manager,
+    Trouble.TOOL_DIES: _Choose.tool,
+    Trouble.CLOCK_JUMPS: _Choose.clock,
+    Trouble.HOST_FAULT: _Choose.faulty_host,
+}

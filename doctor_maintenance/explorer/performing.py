@@ -126,39 +126,47 @@ class Performer:
 
     def _move(self, command: do.MoveInstance) -> Work:
         yield self._stage.latency()
-        stage, key, instance_id = self._stage, command.key, command.instance_id
-        deadline = stage.clock.now() + stage.case.timing.move_timeout_s
-        poll_s = stage.case.session.poll_s * 0.5
+        clock, poll_s = self._stage.clock, self._stage.case.session.poll_s * 0.5
+        deadline = clock.now() + self._stage.case.timing.move_timeout_s
         asked = aborted = False
         while True:
-            instance = self._compute.instances.get(instance_id)
-            if instance is None or instance.deleted:
-                return saw.InstanceGone(key, instance_id)
-            if instance.task_state is None:
-                status = instance.status
-                away = instance.host != command.host
-                if status == "ERROR":
-                    if not asked:
-                        return saw.CommandFailed(key, f"{instance_id} is in ERROR", True)
-                    return (yield from self._recover(command))
-                if status == "VERIFY_RESIZE":
-                    self._refused(lambda: self._compute.confirm_resize(instance_id))
-                elif away:
-                    return saw.InstanceMoved(key, instance_id, instance.host or "")
-                elif asked:
-                    return saw.CommandFailed(key, f"{instance_id} did not leave {command.host}")
-                else:
-                    trouble = stage.api_trouble("migrate")
-                    if trouble is not Trouble.API_REFUSES:
-                        refused = self._ask_to_move(instance, command.action)
-                        if refused:
-                            return saw.CommandFailed(key, refused)
-                    asked = True
-            if stage.clock.now() >= deadline:
-                if aborted or not self._abort(instance_id):
-                    return saw.CommandFailed(key, f"{instance_id} is still on its way")
+            instance = self._compute.instances.get(command.instance_id)
+            ended, asked = self._move_on(command, instance, asked)
+            if ended == self._recover:
+                return (yield from self._recover(command))
+            if ended is not None:
+                return ended
+            if clock.now() >= deadline:
+                if aborted or not self._abort(command.instance_id):
+                    return saw.CommandFailed(command.key, "it is still on its way")
                 aborted = True
             yield poll_s
+
+    def _move_on(
+        self, command: do.MoveInstance, instance: Instance | None, asked: bool
+    ) -> tuple[Any, bool]:
+        """Take the next step, from what an instance looks like; return how the attempt ended, if it did."""
+        key, instance_id = command.key, command.instance_id
+        if instance is None or instance.deleted:
+            return saw.InstanceGone(key, instance_id), asked
+        if instance.task_state is not None:
+            return None, asked
+        if instance.status == "ERROR":
+            if asked:
+                return self._recover, asked
+            return saw.CommandFailed(key, f"{instance_id} is in ERROR", True), asked
+        if instance.status == "VERIFY_RESIZE":
+            self._refused(lambda: self._compute.confirm_resize(instance_id))
+            return None, asked
+        if instance.host != command.host:
+            return saw.InstanceMoved(key, instance_id, instance.host or ""), asked
+        if asked:
+            return saw.CommandFailed(key, f"{instance_id} did not leave {command.host}"), asked
+        if self._stage.api_trouble("migrate") is not Trouble.API_REFUSES:
+            refused = self._ask_to_move(instance, command.action)
+            if refused:
+                return saw.CommandFailed(key, refused), asked
+        return None, True
 
     def _ask_to_move(self, instance: Instance, action: Action) -> str:
         if action is Action.LIVE_MIGRATE and instance.status == "ACTIVE":
@@ -173,10 +181,10 @@ class Performer:
         return ""
 
     def _abort(self, instance_id: str) -> bool:
-        for migration in self._compute.running_migrations(instance_id):
-            number = migration.number
-            return not self._refused(lambda: self._compute.abort_migration(instance_id, number))
-        return False
+        running = next(self._compute.running_migrations(instance_id), None)
+        if running is None:
+            return False
+        return not self._refused(lambda: self._compute.abort_migration(instance_id, running.number))
 
     def _recover(self, command: do.MoveInstance) -> Work:
         """Start an instance again that its migration left in ERROR; it may then be tried again."""

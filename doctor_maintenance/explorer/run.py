@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from doctor_maintenance.explorer.case import Case
 from doctor_maintenance.explorer.expectation import allowed_gap_s, defects
+from doctor_maintenance.explorer.stage import TROUBLE_OF
 from doctor_maintenance.explorer.tamper import HONEST, Tamper
 from doctor_maintenance.explorer.world import START_S, World
 from doctor_maintenance.judge import Trace, Verdict, judge
 from doctor_maintenance.judge import records as seen
+
+ERROR = "explorer.error"
+"""Instead of a clause: something raised an exception where none may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +27,32 @@ class Result:
         defects: the clauses that failed without an excuse, each with what was found.
         state: the session's last state.
         events: how many events the session took.
-        happened: how often each thing came about: troubles, manners, moves.
+        happened: how often each trouble came about.
+        judged: the clauses that had something to judge.
     """
 
     defects: Mapping[str, str]
-    state: str
-    events: int
-    happened: Mapping[str, int]
+    state: str = "ERROR"
+    events: int = 0
+    happened: Mapping[str, int] = field(default_factory=dict)
+    judged: tuple[str, ...] = ()
 
 
 def run(case: Case, tamper: Tamper = HONEST) -> Result:
-    """Run a case to its end, and judge it."""
-    world = World(case, tamper)
-    world.run()
-    verdict = judge(make_trace(world))
+    """Run a case to its end, and judge it; an exception is a defect like any other."""
+    try:
+        world = World(case, tamper)
+        world.run()
+        verdict = judge(make_trace(world))
+    except Exception:  # noqa: BLE001 - whatever a world raises is what the explorer looks for
+        return Result({ERROR: traceback.format_exc(limit=-6)})
     session = world.tool.session
     return Result(
         defects=defects(world, verdict.failed),
         state="DOWN" if session is None else session.state.value,
         events=len(world.tool.journal),
-        happened=_happened(world),
+        happened=happened(world),
+        judged=tuple(check.check_id for check in verdict.checks if check.judged),
     )
 
 
@@ -52,6 +63,10 @@ def verdict_of(world: World) -> Verdict:
 
 def make_trace(world: World) -> Trace:
     """Return what was seen in a world that was run."""
+    return Trace((_scenario(world), *world.stage.witness.records))
+
+
+def _scenario(world: World) -> seen.Scenario:
     case, ids = world.case, world.stage.ids
     projects = {}
     for plan in case.projects:
@@ -69,7 +84,7 @@ def make_trace(world: World) -> Trace:
     affected = {
         host: tuple(ids[name] for name in names) for host, names in session.affected.items()
     }
-    scenario = seen.Scenario(
+    return seen.Scenario(
         at=START_S,
         source="runner",
         name=f"seed-{case.seed}",
@@ -81,12 +96,13 @@ def make_trace(world: World) -> Trace:
         affected=affected or None,
         exact=True,
     )
-    return Trace((scenario, *world.stage.witness.records))
 
 
-def _happened(world: World) -> dict[str, int]:
-    found = {trouble.value: count for trouble, count in world.stage.happened.items()}
+def happened(world: World) -> dict[str, int]:
+    """Return how often each trouble came about in a world."""
+    found = {trouble.value: count for trouble, count in world.stage.happened.items() if count}
     for fault in world.stage.faults.armed():
         if fault.happened:
-            found[fault.kind.name] = found.get(fault.kind.name, 0) + fault.happened
+            name = TROUBLE_OF[fault.kind.name].value
+            found[name] = found.get(name, 0) + fault.happened
     return found

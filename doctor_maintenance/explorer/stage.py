@@ -43,6 +43,9 @@ _IN_CLOUD = {
 }
 """Troubles that the simulator has faults for, and what of them the target is."""
 
+TROUBLE_OF = {name: trouble for trouble, (name, _) in _IN_CLOUD.items()}
+"""The troubles by the names of the simulator's faults."""
+
 
 class _Watched(Compute):
     """A compute model that tells when a guest may have stopped or started."""
@@ -69,7 +72,7 @@ class CloudStage:
         ids: instances by the names that the case gave them.
         boots: who an instance that was built anew replaces, by ID.
         happened: how often each trouble came about.
-        hurt: projects that something was done to that no admin tool can help.
+        troubled_calls: how often something went wrong with each call to the cloud.
     """
 
     def __init__(self, clock: VirtualClock, case: Case) -> None:
@@ -91,6 +94,7 @@ class CloudStage:
         self.addresses = Addresses(clock, self.witness, self.compute.is_running)
         self.ids: dict[str, str] = {}
         self.happened: Counter[Trouble] = Counter()
+        self.troubled_calls: Counter[str] = Counter()
         self._api_troubles: dict[str, list[list[Any]]] = {}
         self._begin()
 
@@ -189,6 +193,7 @@ class CloudStage:
             if armed[1] > 0:
                 armed[1] -= 1
                 self.happened[armed[0]] += 1
+                self.troubled_calls[call] += 1
                 return Trouble(armed[0])
         return None
 

@@ -20,6 +20,7 @@ from doctor_maintenance.explorer.stage import CloudStage
 from doctor_maintenance.planning import Session, SessionRequest, SessionRules, project_view
 from doctor_maintenance.planning import commands as do
 from doctor_maintenance.planning import events as saw
+from doctor_maintenance.planning.phases import Phase
 from doctor_maintenance.protocol import Reply, SessionState
 
 UNREACHABLE = 0
@@ -61,6 +62,7 @@ class Tool:
         self._jobs: dict[str, Job] = {}
         self._offset_s = self._next_offset_s = 0.0
         self._told: tuple[Any, ...] = ()
+        self._phases: list[Phase] = []
         self._deaths: dict[int, TroublePlan] = {
             int(trouble.at): trouble
             for trouble in stage.case.troubles
@@ -171,6 +173,10 @@ class Tool:
         self._timers[name] = self._stage.clock.call_at(at - self._offset_s, fire)
 
     def _tell(self, session: Session) -> None:
+        phases = [work.phase for work in session.works.values()]
+        if phases == self._phases:
+            return
+        self._phases = phases
         hosts = {work.host: work.state.value for work in session.works.values()}
         seen = (session.state, hosts)
         if seen != self._told:
@@ -216,6 +222,9 @@ class Tool:
                 elif isinstance(command, do.CancelTimer):
                     timers.pop(command.name, None)
         self.up = True
+        if not self.journal:
+            self.take(saw.Opened())
+            return
         for name, at in timers.items():
             self._set_timer(name, at)
         for outstanding in self.session.outstanding:

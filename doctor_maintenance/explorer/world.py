@@ -76,7 +76,10 @@ class World:
         for trouble in self.case.troubles:
             self._schedule(trouble)
         self.clock.call_later(OPEN_S, self._open)
-        self.clock.run(until=START_S + HORIZON_S, limit=MAX_CALLBACKS)
+        step, until = self.clock.step, START_S + HORIZON_S
+        for _ in range(MAX_CALLBACKS):
+            if not step() or self.clock.now() > until:
+                break
         self._look_at_hosts("after")
         self.stage.addresses.finish(START_S)
 
@@ -210,7 +213,10 @@ class World:
 
     def _fault_reported(self, trouble: TroublePlan) -> None:
         self.stage.happened[trouble.what] += 1
-        self._host_fault(trouble.target)
+        for number in range(trouble.times):
+            self.clock.call_later(
+                number * trouble.seconds, lambda: self._host_fault(trouble.target)
+            )
 
     def _ended(self, state: SessionState) -> None:
         if state is SessionState.MAINTENANCE_FAILED and not self._aftermath_done:
