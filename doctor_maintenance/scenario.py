@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from doctor_maintenance.exceptions import UsageError
@@ -29,7 +29,8 @@ class Application:
             none of which can be moved anywhere.
         action: what the app manager asks for.
         single_action: what it asks for its single instances; None: the same.
-        strategy: how it switches over (a name in ``sample_app_manager.strategies``).
+        strategy: how it switches over (a name in ``sample_app_manager.strategies``); None: as
+            configured.
         refuses: it answers NACK.
         silent: it never answers.
         only_if_agreed: nothing may be done without its agreement.
@@ -40,7 +41,7 @@ class Application:
     one_on_every_host: bool = False
     action: Action = Action.MIGRATE
     single_action: Action | None = None
-    strategy: str = "floating_ip"
+    strategy: str | None = None
     refuses: bool = False
     silent: bool = False
     only_if_agreed: bool = False
@@ -124,8 +125,6 @@ def load_scenarios(package: str = "scenarios") -> dict[str, Scenario]:
     Args:
         package: an importable package; each module in it with a ``SCENARIO`` is a scenario.
     """
-    from dataclasses import replace
-
     found: dict[str, Scenario] = {}
     paths = importlib.import_module(package).__path__
     for module in sorted(pkgutil.iter_modules(paths), key=lambda item: item.name):

@@ -213,7 +213,7 @@ class AdminToolSettings:
         "without a reply their host is canceled.",
     )
     default_action: str = option(
-        "MIGRATE",
+        "LIVE_MIGRATE",
         "What is done with an instance whose project did not reply.",
         choices=("MIGRATE", "LIVE_MIGRATE"),
     )
@@ -396,6 +396,12 @@ class Settings:
     )
     seed: int = option(
         1, "What every draw by chance is derived from; the same seed gives the same run.", low=0
+    )
+    session_timeout_s: float = option(
+        3_600.0,
+        "How long `run` waits for a maintenance session to end, in seconds.",
+        low=1.0,
+        high=7 * DAY_S,
     )
     cloud: CloudSettings = field(default_factory=CloudSettings)
     admin_tool: AdminToolSettings = field(default_factory=AdminToolSettings)

@@ -185,7 +185,7 @@ class LiveStage(CommonStage):
         own = replace(
             self._settings.app_manager,
             policy=policy,
-            strategy=application.strategy,
+            strategy=application.strategy or self._settings.app_manager.strategy,
             action=application.action.value,
             single_action=None if single is None else single.value,
             admin_tool_url=admin_tool_url,

@@ -159,14 +159,15 @@ class VirtualStage(CommonStage):
         """Mount the app manager of a project."""
         yield from wait(0.0)
         cloud = ProjectCloud(self._connect(account.login))
+        strategy = application.strategy or self._settings.app_manager.strategy
         manager = Manager(
             self.clock,
             self.workers,
             cloud,
             AdminToolClient(self._http, cloud.token, 10.0, ADMIN_TOOL_URL),
             project_id=account.project_id,
-            strategy=strategies.find(application.strategy),
-            strategy_name=application.strategy,
+            strategy=strategies.find(strategy),
+            strategy_name=strategy,
             rules=Rules(
                 action=application.action,
                 single_action=application.single_action,

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run scenarios on the embedded cloud, or on a real one, and judge them."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from doctor_maintenance.exceptions import PreconditionError
+from doctor_maintenance.settings import Settings
+
+if TYPE_CHECKING:
+    from doctor_maintenance.scenario import Scenario
+
+DEFAULT_SCENARIO = "full_maintenance"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    from doctor_maintenance import config
+
+    parser.add_argument(
+        "scenario",
+        nargs="*",
+        metavar="SCENARIO",
+        help=f"what to run; `doctor-maintenance list` shows them all (default: {DEFAULT_SCENARIO})",
+    )
+    parser.add_argument("--all", action="store_true", help="run every scenario")
+    parser.add_argument(
+        "--plain", action="store_true", help="print plain lines, as when it is no terminal"
+    )
+    parser.add_argument(
+        "--cloud",
+        metavar="NAME",
+        help="run on the OpenStack of this name in clouds.yaml instead of an embedded cloud",
+    )
+    for group, name, flag in (
+        ("simulator", "hosts", "--hosts"),
+        ("simulator", "profile", "--profile"),
+        ("app_manager", "strategy", "--strategy"),
+        ("probe", "allowed_gap_s", "--allowed-gap-s"),
+        ("DEFAULT", "work_dir", "--work-dir"),
+        ("DEFAULT", "session_timeout_s", "--session-timeout-s"),
+    ):
+        config.add_flag(parser, group, name, flag)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Run the scenarios one after another; 0 if every verdict is good."""
+    from doctor_maintenance.scenario import find_scenarios, load_scenarios
+
+    if args.cloud is not None:
+        cloud = replace(settings.cloud, kind="openstack", os_cloud=args.cloud)
+        settings = replace(settings, cloud=cloud)
+    names = tuple(load_scenarios()) if args.all else tuple(args.scenario or [DEFAULT_SCENARIO])
+    passed = [
+        _run_one(_allowing(scenario, settings.probe.allowed_gap_s), settings, args.plain)
+        for scenario in find_scenarios(names)
+    ]
+    return 0 if all(passed) else 1
+
+
+def _run_one(scenario: Scenario, settings: Settings, plain: bool) -> bool:
+    from doctor_maintenance import report
+    from doctor_maintenance.runner.defaults import for_cloud
+    from doctor_maintenance.runner.run import run_live
+
+    fitted = for_cloud(settings)
+    folder = _new_folder(Path(settings.work_dir), scenario.name)
+    with report.live_view(scenario.name, folder, plain=plain) as view:
+        result = run_live(
+            scenario,
+            fitted,
+            folder,
+            session_timeout_s=settings.session_timeout_s,
+            listener=view.update,
+        )
+    files = report.write(folder, scenario.name, result)
+    report.print_verdict(result, files)
+    return result.passed
+
+
+def _allowing(scenario: Scenario, gap_s: float) -> Scenario:
+    """Return the scenario with the larger of its own allowed gap and the configured one."""
+    expected = scenario.expected
+    allowed = max(expected.allowed_gap_s, gap_s)
+    return replace(scenario, expected=replace(expected, allowed_gap_s=allowed))
+
+
+def _new_folder(work_dir: Path, name: str) -> Path:
+    """Make a folder that no other run has."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    try:
+        work_dir.mkdir(parents=True, exist_ok=True)
+        for number in range(1000):
+            folder = work_dir / (f"{stamp}-{name}" + (f"-{number}" if number else ""))
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder.resolve()
+    except OSError as error:
+        raise PreconditionError(
+            f"the work folder {work_dir} cannot be written: {error}; name another with --work-dir"
+        ) from error
+    raise PreconditionError(f"{work_dir} has a thousand runs of this second already")
