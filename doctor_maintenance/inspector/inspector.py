@@ -106,6 +106,18 @@ class Inspector:
         """Ask Nova which hosts are in maintenance already; call it once, on the clock."""
         self._run(self._ask_nova(), "asking which hosts are in maintenance")
 
+    def found(self, disabled: Mapping[str, str]) -> None:
+        """Take note of what Nova said; call it on the clock.
+
+        Args:
+            disabled: the disable reason of each host whose nova-compute is disabled.
+        """
+        before = self._standing.hosts
+        self._standing.asked(disabled)
+        for host in self._standing.hosts:
+            if host not in before:
+                self._tell("stand_down", host, *self._standing.sessions(host)[:1])
+
     def receive(self, body: object) -> bool:
         """Take note of what Aodh posted; call it on the clock.
 
@@ -154,12 +166,7 @@ class Inspector:
         self._tasks[number] = flow.start(self._clock, self._workers, story, done)
 
     def _ask_nova(self) -> Flow[None]:
-        disabled = yield from self._try(self._cloud.disabled_hosts)
-        before = self._standing.hosts
-        self._standing.asked(disabled)
-        for host in self._standing.hosts:
-            if host not in before:
-                self._tell("stand_down", host, *self._standing.sessions(host)[:1])
+        self.found((yield from self._try(self._cloud.disabled_hosts)))
 
     def _handle(self, event: HostEvent) -> Flow[None]:
         if event.status is HostStatus.UP:

@@ -12,6 +12,7 @@ from openstack.connection import Connection
 from doctor_maintenance import observations, serving
 from doctor_maintenance.clock import Clock, WallClock
 from doctor_maintenance.cloud import connect_by, http_session
+from doctor_maintenance.exceptions import CloudError, PreconditionError
 from doctor_maintenance.inspector.actions import OperatorCloud
 from doctor_maintenance.inspector.api import create_app
 from doctor_maintenance.inspector.inspector import Inspector, Publish
@@ -42,10 +43,17 @@ def serve(
         The exit status.
 
     Raises:
-        PreconditionError: the port is in use, or the cloud's login is not complete.
+        PreconditionError: the port is in use, or the cloud does not let us in as an operator.
     """
     own = settings.inspector
     connection = connect_by(settings.cloud, http_session())
+    cloud = OperatorCloud(connection)
+    try:
+        disabled = cloud.disabled_hosts()
+    except CloudError as error:
+        raise PreconditionError(
+            f"the cloud does not let the inspector in: {error}; check the operator's credentials"
+        ) from error
     with ExitStack() as stack:
         clock = WallClock()
         observe = observations.ignore
@@ -59,12 +67,12 @@ def serve(
         inspector = Inspector(
             clock,
             workers,
-            OperatorCloud(connection),
+            cloud,
             make_publish(clock, workers, connection),
             observe=observe,
         )
         stack.callback(lambda: clock.call(inspector.close))
-        clock.call(inspector.begin)
+        clock.call(lambda: inspector.found(disabled))
         server = serving.serve(
             create_app(inspector, clock, secret=own.secret, max_body_bytes=own.max_body_bytes),
             own.bind,
