@@ -105,6 +105,11 @@ class Answer:
         return self.record.accepted and self._verdict == Verdict.ACK
 
     @property
+    def may_agree(self) -> bool:
+        """True if it is an ACK that the admin tool took, or may have taken before it could answer."""
+        return (self.record.accepted or self.record.unanswered) and self._verdict == Verdict.ACK
+
+    @property
     def refuses(self) -> bool:
         """True if it is a NACK that the admin tool took."""
         return self.record.accepted and self._verdict == Verdict.NACK

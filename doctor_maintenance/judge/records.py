@@ -164,6 +164,7 @@ class Reply(Record):
         project_id: who replies.
         state: ``ACK_…`` or ``NACK_…``.
         instance_actions: what to do with each instance.
+        reply_url: where it was sent, which says what it answers; None if not known.
         status: the HTTP status answered; 0 if there was no answer.
     """
 
@@ -173,12 +174,18 @@ class Reply(Record):
     project_id: str = need(reading.text)
     state: str = need(reading.text)
     instance_actions: Mapping[str, str] = may(reading.text_by_text, {})
+    reply_url: str | None = may(reading.text)
     status: int = need(reading.whole)
 
     @property
     def accepted(self) -> bool:
         """True if the admin tool took it."""
         return 200 <= self.status < 300
+
+    @property
+    def unanswered(self) -> bool:
+        """True if there was no answer: nobody outside knows whether it was taken."""
+        return self.status == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -256,8 +256,11 @@ def assign_replies(rounds: Sequence[Round], replies: Iterable[Seen[Reply]]) -> l
 def _answered(
     asked: list[tuple[Message, Round]], seen: Seen[Reply]
 ) -> tuple[Message, Round] | None:
-    """Return the latest message before a reply, if possible one that names the same instances."""
+    """Return what a reply answers: what its URL says, or the latest message that names its instances."""
     key = Point(seen.moment.upper.time_us, seen.place)
+    url = seen.record.reply_url
+    if url is not None:
+        asked = [pair for pair in asked if pair[0].content.reply_url == url] or asked
     named = set(seen.record.instance_actions)
     fitting = [pair for pair in asked if named & set(pair[0].content.instances or ())]
     candidates = fitting or asked

@@ -8,6 +8,7 @@ it wrote is the order in which things happened, and it is kept.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -131,6 +132,15 @@ class Trace:
     def of_kind(self, kind: type[R]) -> list[R]:
         """Return the records of a kind, in order."""
         return [record for record in self.records if isinstance(record, kind)]
+
+    def with_exact_witnesses(self) -> Trace:
+        """Return the trace with its scenario saying that one process saw everything, on one clock."""
+        return Trace(
+            tuple(
+                dataclasses.replace(record, exact=True) if isinstance(record, Scenario) else record
+                for record in self.records
+            )
+        )
 
     @property
     def scenario(self) -> Scenario | None:

@@ -113,6 +113,8 @@ def as_told(story: Story) -> Findings:
 def _instruction(part: Round, project_id: str, instance_id: str) -> str | None:
     agreed = agreement(part, project_id)
     if agreed is not None:
+        if not any(answer.agrees for answer in part.answers_of(project_id)):
+            return None  # nobody outside knows whether that reply was taken
         return agreed.record.instance_actions.get(instance_id)
     messages = asked(part, project_id)
     if not messages or any(answer.refuses for answer in part.answers_of(project_id)):

@@ -36,8 +36,24 @@ def deadline(part: Round, project_id: str) -> Moment | None:
 
 
 def agreement(part: Round, project_id: str) -> Answer | None:
-    """Return the first ACK of a project in a round that was taken."""
-    return next((answer for answer in part.answers_of(project_id) if answer.agrees), None)
+    """Return the first ACK of a project in a round that was taken, or may have been.
+
+    Of a reply without an answer nobody outside knows: the admin tool may have died after it had stored it.
+    So it counts where it is asked whether the project agreed, unless another reply was taken.
+    """
+    answers = part.answers_of(project_id)
+    taken = next((answer for answer in answers if answer.agrees), None)
+    for answer in answers:
+        if answer.may_agree and (taken is None or _says_the_same(answer, taken)):
+            return answer
+    return taken
+
+
+def _says_the_same(one: Answer, other: Answer) -> bool:
+    return (
+        one.record.state == other.record.state
+        and one.record.instance_actions == other.record.instance_actions
+    )
 
 
 @clause(
@@ -49,8 +65,8 @@ def before_action(story: Story) -> Findings:
     """Judge everything that was done to an instance on a host that was to be maintained."""
     for part in story.rounds:
         for project_id, facts in story.scenario.projects.items():
-            if not facts.subscribed and not asked(part, project_id):
-                continue
+            if not facts.subscribed:
+                continue  # nobody listens, so nobody is waited for: the default action follows
             for touch in touches(story, part, project_id):
                 yield _allowed(story, part, project_id, touch)
 
@@ -86,12 +102,18 @@ def answered_or_deadline(story: Story) -> Findings:
     """Judge that no project was passed over."""
     for part in story.rounds:
         for message in part.project_messages(NotificationState.PLANNED_MAINTENANCE):
-            yield _waited_for(story, part, message)
+            facts = story.scenario.projects.get(message.content.project_id)
+            if facts is None or facts.subscribed:
+                yield _waited_for(story, part, message)
 
 
 def _waited_for(story: Story, part: Round, message: Message) -> Finding:
     project_id = message.content.project_id
-    taken = [answer for answer in part.answers_of(project_id) if answer.record.accepted]
+    taken = [
+        answer
+        for answer in part.answers_of(project_id)
+        if answer.record.accepted or answer.may_agree
+    ]
     until = deadline(part, project_id)
     if not taken and until is None:
         return broken(
@@ -139,7 +161,9 @@ def only_if_agreed(story: Story) -> Findings:
     for part in story.rounds:
         for project_id, facts in story.scenario.projects.items():
             messages = asked(part, project_id)
-            silent = not any(answer.record.accepted for answer in part.answers_of(project_id))
+            silent = not any(
+                answer.record.accepted or answer.may_agree for answer in part.answers_of(project_id)
+            )
             if facts.only_if_agreed and messages and silent:
                 yield from _left_alone(
                     story, part, project_id, "must agree and did not", messages[0].sent, None

@@ -121,10 +121,12 @@ def ends(story: Story) -> Findings:
             )
         )
         if session.state in _FINAL_SESSION:
+            # After a failure the session rests until the operator speaks, and so do its other hosts.
+            failed = session.state == SessionState.MAINTENANCE_FAILED
             undecided = sorted(
                 f"{host} {state}"
                 for host, state in session.hosts.items()
-                if state not in _FINAL_HOST
+                if state not in _FINAL_HOST and not (failed and state == HostState.PENDING)
             )
             yield (
                 HELD
