@@ -149,7 +149,8 @@ class AppManager:
             return refusal(notification, "what is affected is not known"), View({})
         view = self._view(affected)
         leaving = self._memory.leaving(
-            {key: instance.placement for key, instance in view.instances.items()}
+            {key: instance.placement for key, instance in view.instances.items()},
+            self._stage.clock.now(),
         )
         view = View(
             {
@@ -321,6 +322,7 @@ class AppManager:
             reply.session_id,
             f"{reply.verdict.value}_{reply.state.value}",
             {key: action.value for key, action in reply.instance_actions.items()},
+            self._world.url(self.project_id, number),
             status,
         )
         return status

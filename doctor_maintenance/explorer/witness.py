@@ -180,6 +180,7 @@ class Witness:
         session_id: str,
         state: str,
         actions: Mapping[str, str],
+        reply_url: str,
         status: int,
     ) -> None:
         """A project sent a reply and had an answer (status 0: none)."""
@@ -192,6 +193,7 @@ class Witness:
                 project_id=project_id,
                 state=state,
                 instance_actions=actions,
+                reply_url=reply_url,
                 status=status,
             )
         )

@@ -52,6 +52,7 @@ class World:
     def __init__(self, case: Case, tamper: Tamper = HONEST) -> None:
         self.case = case
         self.tamper = tamper
+        self.session_id = f"5e551011-0000-4000-8000-{case.seed & 0xFFFFFFFFFFFF:012x}"
         self.clock = VirtualClock(START_S)
         self.stage = CloudStage(self.clock, case)
         self.bus = Bus(self.stage, self._stamp, self._listed)
@@ -85,9 +86,8 @@ class World:
 
     def _open(self) -> None:
         plan = self.case.session
-        session_id = "5e551011-0000-4000-8000-%012x" % (self.case.seed & 0xFFFFFFFFFFFF)
         request = SessionRequest(
-            session_id=session_id,
+            session_id=self.session_id,
             hosts=plan.hosts,
             type=plan.type,
             maintenance_at=self.clock.now() + 1.0,
@@ -129,6 +129,10 @@ class World:
         assert self.tool.session is not None
         view = project_view(self.tool.session, notification.project_id, number)
         return tuple(view["instance_ids"])
+
+    def url(self, project: str, number: int) -> str:
+        """Return where a project's reply goes."""
+        return f"{BASE_URL}/v1/maintenance/{self.session_id}/{project}/{number}"
 
     def gap_s(self, project: str) -> float:
         """Return how long an address of a project is silent when it is moved now."""
