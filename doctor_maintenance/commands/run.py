@@ -64,23 +64,27 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _run_one(scenario: Scenario, settings: Settings, plain: bool) -> bool:
-    from doctor_maintenance import report
+    from rich.console import Console
+
+    from doctor_maintenance.report import PlainView, print_verdict, view_for, write_report
     from doctor_maintenance.runner.defaults import for_cloud
     from doctor_maintenance.runner.run import run_live
 
     fitted = for_cloud(settings)
     folder = _new_folder(Path(settings.work_dir), scenario.name)
-    with report.live_view(scenario.name, folder, plain=plain) as view:
-        result = run_live(
+    console = Console()
+    with PlainView(console) if plain else view_for(console) as view:
+        report = run_live(
             scenario,
             fitted,
             folder,
             session_timeout_s=settings.session_timeout_s,
-            listener=view.update,
+            display=view,
         )
-    files = report.write(folder, scenario.name, result)
-    report.print_verdict(result, files)
-    return result.passed
+    write_report(folder, report)
+    print_verdict(console, report, trace_path=str(folder / "trace.jsonl"))
+    print(f"report: {folder}")
+    return report.passed
 
 
 def _allowing(scenario: Scenario, gap_s: float) -> Scenario:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 import yaml
@@ -23,7 +23,7 @@ from doctor_maintenance.cloud import call_json, connect, connect_by
 from doctor_maintenance.deployment import Account, Spec
 from doctor_maintenance.exceptions import CloudError, PreconditionError
 from doctor_maintenance.flow import Flow, Task, blocking, start, wait
-from doctor_maintenance.probe import LiveProbe, ProbeConfig, ProbeProtocol
+from doctor_maintenance.probe import LiveProbe, ProbeConfig, ProbeProtocol, Snapshot
 from doctor_maintenance.remote import ParamikoRemote
 from doctor_maintenance.runner.common import CommonStage
 from doctor_maintenance.runner.processes import Process, Tail
@@ -93,6 +93,15 @@ def start_simulator(
     return process, LiveCloud(known, about["control_url"])
 
 
+class ProbeDisplay(Protocol):
+    """Shows what a probe knows; may be called from any thread."""
+
+    def probe(
+        self, address: str, *, who: str | None, sent: int, lost: int, silent_s: float
+    ) -> None:
+        """Take what a probe knows at this moment."""
+
+
 class LiveStage(CommonStage):
     """A stage in real time.
 
@@ -123,6 +132,8 @@ class LiveStage(CommonStage):
         self._simulator = simulator
         self._managers: list[Process] = []
         self._tails: list[Tail] = []
+        self._probes: _LiveProbes | None = None
+        self._shows: list[Callable[[], None]] = []
         self.run_id = secrets.token_hex(4)
         self.clock = clock
         self._admin_tool = self._start("admin-tool")
@@ -211,7 +222,8 @@ class LiveStage(CommonStage):
 
     def probe(self, placed: Sequence[Placed]) -> Probes:
         """Start to ask every service."""
-        return _LiveProbes(self, placed, self._settings)
+        self._probes = _LiveProbes(self, placed, self._settings)
+        return self._probes
 
     def watch(self, placed: Sequence[Placed]) -> Watch:
         """Return the watch that looks again and again."""
@@ -232,6 +244,21 @@ class LiveStage(CommonStage):
             body = {"name": fault.name, "criteria": dict(fault.criteria)}
             url = f"{self._cloud.control_url}/faults"
             call_json(f"arm {fault.name}", partial(self._http.post, url, json=body, timeout=10.0))
+
+    def show_probes_on(self, display: ProbeDisplay) -> None:
+        """Tell the display again and again what the probes know."""
+
+        def show() -> None:
+            for address, snapshot in self._probes.snapshots() if self._probes else ():
+                display.probe(
+                    address,
+                    who=snapshot.who,
+                    sent=snapshot.sent,
+                    lost=snapshot.lost,
+                    silent_s=snapshot.silent_s,
+                )
+
+        self._shows.append(show)
 
     def close(self) -> None:
         """End every process, the cloud last; blocks."""
@@ -271,6 +298,8 @@ class LiveStage(CommonStage):
     def _read_for_ever(self) -> Flow[None]:
         while True:
             self._read()
+            for show in self._shows:
+                show()
             yield from wait(_POLL_S)
 
     def _read(self) -> None:
@@ -341,8 +370,8 @@ class _LiveProbes:
     def answering(self) -> bool:
         return all(probe.snapshot().who is not None for _, probe in self._probes)
 
-    def snapshots(self) -> Mapping[str, Any]:
-        return {item.name: probe.snapshot() for item, probe in self._probes}
+    def snapshots(self) -> list[tuple[str, Snapshot]]:
+        return [(item.address, probe.snapshot()) for item, probe in self._probes]
 
     def stop(self) -> None:
         for _, probe in self._probes:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from doctor_maintenance.clock import WallClock
 from doctor_maintenance.cloud import http_session
@@ -22,9 +21,10 @@ from doctor_maintenance.exceptions import MaintenanceError, PreconditionError
 from doctor_maintenance.flow import Flow, Task, blocking, start, wait
 from doctor_maintenance.judge import Trace, Verdict, judge
 from doctor_maintenance.protocol import SessionState
+from doctor_maintenance.report import Report
 from doctor_maintenance.runner.live import LiveCloud, LiveStage, start_simulator
 from doctor_maintenance.runner.play import play
-from doctor_maintenance.runner.recorder import Listener, Observed, Recorder
+from doctor_maintenance.runner.recorder import Recorder
 from doctor_maintenance.scenario import Scenario
 from doctor_maintenance.settings import Settings
 from doctor_maintenance.workers import Outcome, ThreadWorkers
@@ -37,28 +37,16 @@ _CLEAN_UP_S = 60.0
 _THREADS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What came of a run.
+class Display(Protocol):
+    """Shows a run while it goes; may be called from any thread."""
 
-    Attributes:
-        scenario: what was played.
-        records: the trace.
-        verdict: of the judge; with an error if the run broke off.
-        duration_s: from start to end, in real seconds.
-        left: what could not be removed from the cloud, a sentence each.
-    """
+    def update(self, record: Mapping[str, Any]) -> None:
+        """Take a record of the trace."""
 
-    scenario: Scenario
-    records: list[Observed] = field(repr=False)
-    verdict: Verdict
-    duration_s: float
-    left: list[str]
-
-    @property
-    def passed(self) -> bool:
-        """True if the verdict is good and nothing is left behind."""
-        return self.verdict.passed and not self.left
+    def probe(
+        self, address: str, *, who: str | None, sent: int, lost: int, silent_s: float
+    ) -> None:
+        """Take what a probe knows at this moment."""
 
 
 def run_live(
@@ -67,8 +55,8 @@ def run_live(
     folder: Path,
     *,
     session_timeout_s: float,
-    listener: Listener | None = None,
-) -> RunResult:
+    display: Display | None = None,
+) -> Report:
     """Play a scenario in real time on the cloud that the settings name; blocks.
 
     Args:
@@ -76,7 +64,7 @@ def run_live(
         settings: the options.
         folder: where logs, keys and observations go; it exists.
         session_timeout_s: how long the maintenance session may take.
-        listener: told every record at once.
+        display: shows what is seen, at once.
 
     Raises:
         PreconditionError: the cloud is not fit, or a process does not start.
@@ -88,7 +76,7 @@ def run_live(
         clock.start()
         stack.callback(clock.stop)
         workers = stack.enter_context(ThreadWorkers(clock, _THREADS))
-        recorder = Recorder(clock, listener)
+        recorder = Recorder(clock, None if display is None else display.update)
         simulator = None
         cloud = LiveCloud(settings)
         if settings.cloud.kind == "embedded":
@@ -96,6 +84,8 @@ def run_live(
             stack.callback(simulator.stop, 5.0)
         stage = LiveStage(cloud, folder, clock, workers, recorder, http_session(), simulator)
         stack.callback(stage.close)
+        if display is not None:
+            stage.show_probes_on(display)
         error: MaintenanceError | None = None
         try:
             _finish(stage, play(stage, scenario, session_timeout_s))
@@ -110,23 +100,28 @@ def run_live(
             _clean_up(stage)
             raise
         left = _clean_up(stage)
-    return RunResult(
-        scenario, recorder.records, _verdict(recorder, error), clock.now() - began, left
+    trace = Trace.read([json.dumps(record) for record in recorder.records])
+    embedded = settings.cloud.kind == "embedded"
+    return Report(
+        name=scenario.name,
+        verdict=_verdict(trace, error),
+        trace=trace,
+        duration_s=clock.now() - began,
+        cloud="embedded" if embedded else settings.cloud.os_cloud or "openstack",
+        seed=settings.seed if embedded else None,
+        left=tuple(left),
     )
 
 
-def _verdict(recorder: Recorder, error: MaintenanceError | None) -> Verdict:
-    lines = [json.dumps(record) for record in recorder.records]
+def _verdict(trace: Trace, error: MaintenanceError | None) -> Verdict:
+    if error is None:
+        return judge(trace)
     try:
-        verdict = judge(Trace.read(lines))
+        verdict = judge(trace)
     except MaintenanceError as unreadable:
-        if error is None:
-            raise
         LOG.debug("there is nothing to judge: %s", unreadable)
         verdict = Verdict(())
-    if error is not None:
-        verdict = verdict.with_error("run.complete", "the run came to its end", str(error))
-    return verdict
+    return verdict.with_error("run.complete", "the run came to its end", str(error))
 
 
 def _clean_up(stage: LiveStage) -> list[str]:
