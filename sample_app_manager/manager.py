@@ -184,7 +184,7 @@ class Manager:
             return
         entry.phase = Phase.WORKING
         plan, view = yield from self._plan(notification)
-        problem = yield from self._switching.switch_over(plan.switch_overs)
+        problem = yield from self._switching.switch_over(plan.switch_overs, reply_by(notification))
         if problem is not None:
             plan = refusal(notification, problem)
         for reason in plan.reasons:
@@ -208,9 +208,8 @@ class Manager:
         except MaintenanceError as error:
             LOG.warning("session %s: %s", notification.session_id, error)
             return refusal(notification, f"what is affected is not known: {error}"), nothing
-        leaving = self._memory.leaving(
-            {key: instance.placement for key, instance in view.instances.items()}
-        )
+        places = {key: instance.placement for key, instance in view.instances.items()}
+        leaving = self._memory.leaving(places, self._clock.now())
         view = View(
             {
                 key: replace(instance, leaving=key in leaving)

@@ -19,6 +19,11 @@ from doctor_maintenance.protocol import Action, NotificationState, ProjectNotifi
 MAX_REMEMBERED = 10_000
 """How many notifications are remembered."""
 
+LEAVING_S = 7200.0
+"""How long an instance is believed to be on its way elsewhere if nothing more is heard, in seconds."""
+
+_CLOSING = (NotificationState.MAINTENANCE_CANCELED, NotificationState.MAINTENANCE_OVER)
+
 
 class Phase(StrEnum):
     """How far the app manager is with a notification."""
@@ -111,24 +116,28 @@ class Memory:
             self._entries.popitem(last=False)
         return entry, True
 
-    def leaving(self, placements: Mapping[str, str]) -> frozenset[str]:
+    def leaving(self, placements: Mapping[str, str], now: float) -> frozenset[str]:
         """Return the instances that we agreed to see leave their place, and that are still there.
 
-        They must not take over anything meanwhile: another session may ask while they wait.
+        They must not take over anything meanwhile: another session may ask while they wait. An
+        instance seen elsewhere has left; that it may come back later is another story.
 
         Args:
-            placements: where each instance is now; see :class:`sample_app_manager.policy.Instance`.
+            placements: where instances are now; see :class:`sample_app_manager.policy.Instance`.
+            now: the time, seconds since the epoch.
         """
         closed = {
             (entry.notification.session_id, entry.notification.instance_ids)
             for entry in self._entries.values()
-            if entry.notification.state
-            in (NotificationState.MAINTENANCE_CANCELED, NotificationState.MAINTENANCE_OVER)
+            if entry.notification.state in _CLOSING
         }
-        return frozenset(
-            instance_id
-            for entry in self._entries.values()
-            if (entry.notification.session_id, entry.notification.instance_ids) not in closed
-            for instance_id, place in entry.placements.items()
-            if placements.get(instance_id) == place
-        )
+        leaving: set[str] = set()
+        for entry in self._entries.values():
+            about = (entry.notification.session_id, entry.notification.instance_ids)
+            if about in closed or now > entry.received_at + LEAVING_S:
+                entry.placements.clear()
+            for instance_id, place in list(entry.placements.items()):
+                if placements.get(instance_id, place) != place:
+                    del entry.placements[instance_id]
+            leaving.update(entry.placements)
+        return frozenset(leaving)

@@ -58,26 +58,30 @@ class Switching:
         self._waits = waits
         self._observe = observe
 
-    def switch_over(self, wanted: tuple[SwitchOver, ...]) -> Flow[str | None]:
+    def switch_over(self, wanted: tuple[SwitchOver, ...], until: float) -> Flow[str | None]:
         """Switch services over, one after another: all of them or none.
+
+        Args:
+            wanted: which ones.
+            until: when it must be over, so that a refusal is still in time; seconds since the epoch.
 
         Returns:
             None, or why every service is (again) where it was.
         """
         for number, what in enumerate(wanted):
-            problem = yield from self._one(what)
+            problem = yield from self._one(what, until)
             if problem is not None:
                 for done in reversed(wanted[: number + 1]):
                     yield from self._back(done)
                 return f"{what.to_instance} did not take over {what.address}: {problem}"
         return None
 
-    def _one(self, what: SwitchOver) -> Flow[str | None]:
+    def _one(self, what: SwitchOver, until: float) -> Flow[str | None]:
         self._tell("start", what)
         try:
             yield from self._strategy.switch_over(self._cloud, self._clock, what)
             if self._strategy.moves:
-                yield from self._until_answers(what)
+                yield from self._until_answers(what, until)
         except MaintenanceError as error:
             self._tell("failed", what)
             LOG.error("switching %s over failed: %s", what.address, error)
@@ -97,7 +101,7 @@ class Switching:
         else:
             self._tell("done", back)
 
-    def _until_answers(self, what: SwitchOver) -> Flow[None]:
+    def _until_answers(self, what: SwitchOver, until: float) -> Flow[None]:
         expected = {what.to_instance}
         if self._ask is not None:
             expected.add((yield from blocking(lambda: self._cloud.name(what.to_instance))))
@@ -106,7 +110,7 @@ class Switching:
             self._question(what.address),
             until=lambda who: who in expected,
             every_s=self._waits.poll_s,
-            within_s=self._waits.switch_over_s,
+            within_s=max(0.0, min(self._waits.switch_over_s, until - self._clock.now())),
             what=f"{what.to_instance} to answer at {what.address}",
         )
 

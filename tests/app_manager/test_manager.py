@@ -119,6 +119,15 @@ def test_a_standby_that_does_not_answer_means_switching_back_and_refusing() -> N
     assert "did not take over" in world.manager.entries[0].detail
 
 
+def test_a_standby_that_does_not_answer_is_given_up_in_time_to_refuse() -> None:
+    world = AppWorld(waits=Waits(switch_over_s=300.0))
+    world.silenced.add(world.app.standby)
+    told_at = world.clock.now()
+    world.tell([world.app.active], reply_in_s=10.0)
+    assert world.clock.now() < told_at + 10.0
+    assert [reply["state"] for reply in world.admin_tool.replies] == ["NACK_PLANNED_MAINTENANCE"]
+
+
 def test_the_bad_strategy_agrees_without_switching_over() -> None:
     world = AppWorld(strategy="none")
     app = world.app
