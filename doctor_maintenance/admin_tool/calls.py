@@ -8,11 +8,11 @@ read as plain JSON, because a list of 400 servers as openstacksdk's objects take
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
+from keystoneauth1.adapter import Adapter
 from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
 
@@ -25,7 +25,7 @@ MICROVERSION = "2.79"
 asynchronously 2.34. From 2.88 on hypervisors have no figures, and none is needed here."""
 
 _GET_EACH = 3
-"""Up to so many servers are asked for one by one; more, with one list."""
+"""Up to so many servers are asked for one by one; more, with a list first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,7 @@ class CloudCalls:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._adapter: Adapter | None = None
 
     def admin_project_id(self) -> str:
         """Return the operator's own project.
@@ -192,11 +193,12 @@ class CloudCalls:
         }
         missing = [item for item in (*wanted, *away) if item not in found]
         if len(missing) > _GET_EACH:
-            everywhere = {item.instance_id: item for item in self._servers("list all instances")}
-            found.update((item, everywhere[item]) for item in missing if item in everywhere)
-            missing = [item for item in missing if item not in found]
-        # What no list shows may be deleted, or be in a state that lists leave out.
-        found.update((item, self.server(item)) for item in missing)
+            # Most of what has left a host waits for its confirmation.
+            waiting = self._servers("list resized instances", status="VERIFY_RESIZE")
+            found.update(
+                (item.instance_id, item) for item in waiting if item.instance_id in missing
+            )
+        found.update((item, self.server(item)) for item in missing if item not in found)
         return found
 
     def live_migrate(self, instance_id: str) -> None:
@@ -244,7 +246,7 @@ class CloudCalls:
         what = f"abort the migration of instance {instance_id}"
         url = f"/servers/{instance_id}/migrations/{migration.migration_id}"
         try:
-            cloud.call(what, lambda: self._nova().delete(url, **_VERSION))
+            cloud.call(what, lambda: self._nova().delete(url))
         except CloudError as error:
             if error.status not in (400, 404, 409):
                 raise
@@ -278,7 +280,7 @@ class CloudCalls:
     ) -> None:
         url = f"/os-services/{service.service_id}"
         answer = cloud.call_json(
-            what, lambda: self._nova().put(url, json=dict(body), connect_retries=0, **_VERSION)
+            what, lambda: self._nova().put(url, json=dict(body), connect_retries=0)
         )
         found = answer["service"]["status"]
         if found != wanted:
@@ -286,15 +288,10 @@ class CloudCalls:
 
     def _act(self, what: str, instance_id: str, body: Mapping[str, Any]) -> None:
         url = f"/servers/{instance_id}/action"
-        post: Callable[[], Any] = partial(
-            self._nova().post, url, json=dict(body), connect_retries=0, **_VERSION
-        )
-        cloud.call(what, post)
+        cloud.call(what, lambda: self._nova().post(url, json=dict(body), connect_retries=0))
 
     def _get(self, what: str, path: str, **query: str) -> Any:
-        return cloud.call_json(
-            what, lambda: self._nova().get(path, params=query or None, **_VERSION)
-        )
+        return cloud.call_json(what, lambda: self._nova().get(path, params=query or None))
 
     def _aodh(self) -> str:
         """Return Aodh's root; the catalog may name it with its version or without."""
@@ -308,11 +305,26 @@ class CloudCalls:
             raise CloudError("the cloud has no alarming service", permanent=True)
         return str(endpoint).rstrip("/").removesuffix("/v2")
 
-    def _nova(self) -> Any:
-        return self._connection.compute
+    def _nova(self) -> Adapter:
+        """Return what Nova is asked with.
 
-
-_VERSION: Mapping[str, Any] = {"microversion": MICROVERSION}
+        It knows Nova's address once and for all: otherwise keystoneauth searches the catalog for every
+        request, which takes as long as the request itself.
+        """
+        if self._adapter is None:
+            connection = self._connection
+            endpoint = connection.compute.get_endpoint()
+            if endpoint is None:
+                raise CloudError("the cloud has no compute service", permanent=True)
+            self._adapter = Adapter(
+                connection.session,
+                service_type="compute",
+                endpoint_override=endpoint,
+                default_microversion=MICROVERSION,
+                connect_retries=connection.config.get_connect_retries("compute"),
+                raise_exc=False,
+            )
+        return self._adapter
 
 
 def _service(item: Mapping[str, Any]) -> ComputeService:
