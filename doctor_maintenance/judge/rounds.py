@@ -122,7 +122,11 @@ def rounds_of(
     for message in messages:
         if message.to_project and rounds:
             mine = by_project.get(message.content.project_id, ())
-            _round_of(rounds, message, mine).told_projects.append(message)
+            part = _round_of(rounds, message, mine)
+            part.told_projects.append(message)
+            if part.disable is None:  # nothing else says when the round of such a host begins
+                part.begin = min(part.begin, message.sent.lower)
+                part.key = min(part.key, message.key)
     for part in rounds:
         part.session_id = _session_of(part)
     return rounds
@@ -180,8 +184,17 @@ def _round_of(rounds: Sequence[Round], message: Message, mine: Iterable[Life]) -
     if not fitting:
         return _by_time(rounds, message)
     if not message.says(NotificationState.PLANNED_MAINTENANCE):
-        return fitting[-1]
+        of_one = [part for part in fitting if _is_about_the_same(part, message)]
+        return (of_one or fitting)[-1]
     return next((part for part in fitting if _has_instance(part, message, mine)), fitting[0])
+
+
+def _is_about_the_same(part: Round, message: Message) -> bool:
+    """Return whether a message names the list of instances that the round's first message named."""
+    planned = part.project_messages(
+        NotificationState.PLANNED_MAINTENANCE, message.content.project_id
+    )
+    return any(item.content.instance_ids == message.content.instance_ids for item in planned)
 
 
 def _fits(part: Round, message: Message) -> bool:
@@ -200,7 +213,8 @@ def _fits(part: Round, message: Message) -> bool:
             return step_7 is None and bool(planned)
     canceled = part.project_messages(NotificationState.MAINTENANCE_CANCELED, project_id)
     until = step_7.key if step_7 is not None else part.end_key
-    return part.begin <= message.sent.upper and message.key <= until and not canceled
+    begun = part.disable is None or part.begin <= message.sent.upper
+    return begun and message.key <= until and not canceled
 
 
 def _by_time(rounds: Sequence[Round], message: Message) -> Round:
