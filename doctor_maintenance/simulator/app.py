@@ -19,7 +19,7 @@ from flask import Flask, Response, g, request
 from werkzeug.routing import Rule
 
 from doctor_maintenance.simulator.errors import InjectedFailure
-from doctor_maintenance.simulator.identity import UnauthorizedError
+from doctor_maintenance.simulator.identity_records import UnauthorizedError
 from doctor_maintenance.simulator.services import Service, services
 from doctor_maintenance.simulator.services.auth import unauthorized
 
@@ -44,7 +44,7 @@ class CloudApplication:
         self._apps: dict[str, Flask] = {}
         for service in services() if served is None else served:
             if service.endpoint:
-                cloud.identity.register_service(service.type, service.name, service.endpoint)
+                cloud.identity.catalog.register(service.type, service.name, service.endpoint)
             self._apps[service.path.strip("/")] = _application(service, cloud)
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what: domains, projects, users, roles, tokens and the catalog, as Keystone 30 has them.
+"""Who may do what: domains, projects, users, roles and tokens, as Keystone 30 has them.
 
 Pure: no HTTP, no threads; time from the Clock and chance from the simulation's Random. Keystone's
 tokens carry their content (Fernet); here a token is a random word and its content stays in this table,
@@ -11,15 +11,22 @@ from __future__ import annotations
 import hmac
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from doctor_maintenance.clock import Clock
-from doctor_maintenance.exceptions import ConflictError, MaintenanceError, NotFoundError
+from doctor_maintenance.exceptions import ConflictError, NotFoundError
+from doctor_maintenance.simulator.catalog import Catalog
+from doctor_maintenance.simulator.identity_records import (
+    Domain,
+    Project,
+    Role,
+    Token,
+    UnauthorizedError,
+    User,
+    look_up,
+)
 from doctor_maintenance.simulator.ids import new_hex
 from doctor_maintenance.simulator.topology import ProjectSpec, Topology
-
-T = TypeVar("T")
 
 TOKEN_LIFE_S = 3600.0
 """How long a token is valid, in seconds: keystone's default."""
@@ -29,117 +36,7 @@ _IMPLIED = {
     "manager": ("manager", "member", "reader"),
     "member": ("member", "reader"),
 }
-REGION = "RegionOne"
 _BOOTSTRAPPED = "Bootstrap project for initializing the cloud."
-INTERFACES = ("internal", "public", "admin")
-
-
-class UnauthorizedError(MaintenanceError):
-    """No valid token, or credentials that are not right; which of them is not told (401).
-
-    Not a ``RequestRefused``: a service refuses in its own form, but a 401 comes from the middleware
-    before it and has the same form everywhere.
-    """
-
-    def __init__(self) -> None:
-        super().__init__("The request you have made requires authentication.")
-
-
-@dataclass(slots=True)
-class Domain:
-    """A name space of projects and users."""
-
-    id: str
-    name: str
-    description: str = ""
-    enabled: bool = True
-
-
-@dataclass(slots=True)
-class Project:
-    """Who owns instances, networks and alarms."""
-
-    id: str
-    name: str
-    domain_id: str = "default"
-    description: str = ""
-    enabled: bool = True
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class User:
-    """Who asks for a token."""
-
-    id: str
-    name: str
-    password: str = field(repr=False)
-    domain_id: str = "default"
-    enabled: bool = True
-    default_project_id: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Role:
-    """What a user is in a project."""
-
-    id: str
-    name: str
-    immutable: bool = False
-    description: str | None = None
-
-
-@dataclass(slots=True)
-class Token:
-    """A proof of identity.
-
-    Attributes:
-        project_id: its scope; None for an unscoped or a system-scoped one.
-        system: whether it is scoped to the system.
-        issued_at, expires_at: seconds since the epoch.
-        methods: how it was got: ``password``, and ``token`` before it if rescoped.
-    """
-
-    id: str = field(repr=False)
-    user_id: str
-    project_id: str | None
-    system: bool
-    methods: tuple[str, ...]
-    audit_ids: tuple[str, ...]
-    issued_at: float
-    expires_at: float
-
-
-@dataclass(slots=True)
-class CatalogService:
-    """A service in the catalog."""
-
-    id: str
-    name: str
-    type: str
-    description: str | None = None
-    enabled: bool = True
-
-
-@dataclass(slots=True)
-class Endpoint:
-    """Where a service is.
-
-    Attributes:
-        url: absolute, or a path, which is then below the address that the caller used.
-    """
-
-    id: str
-    service_id: str
-    interface: str
-    url: str
-    region: str = REGION
-    enabled: bool = True
-
-    def absolute_url(self, base_url: str) -> str:
-        """Return the endpoint's address for a caller who reached the cloud at ``base_url``."""
-        return base_url + self.url if self.url.startswith("/") else self.url
 
 
 class Identity:
@@ -166,8 +63,7 @@ class Identity:
         self.projects: dict[str, Project] = {}
         self.users: dict[str, User] = {}
         self.roles: dict[str, Role] = {}
-        self.services: dict[str, CatalogService] = {}
-        self.endpoints: dict[str, Endpoint] = {}
+        self.catalog = Catalog(rng)
         self._tokens: dict[str, Token] = {}
         self._revoked: set[str] = set()
         self._assignments: dict[tuple[str, str, str], None] = {}
@@ -212,7 +108,7 @@ class Identity:
 
     def delete_project(self, project_id: str) -> None:
         """Remove a project, its role assignments and the tokens for it."""
-        _get(self.projects, project_id, "project")
+        look_up(self.projects, project_id, "project")
         del self.projects[project_id]
         self._drop_assignments(lambda key: key[0] == project_id)
         self._drop_tokens(lambda token: token.project_id == project_id)
@@ -238,7 +134,7 @@ class Identity:
 
     def delete_user(self, user_id: str) -> None:
         """Remove a user, the role assignments and the tokens."""
-        _get(self.users, user_id, "user")
+        look_up(self.users, user_id, "user")
         del self.users[user_id]
         self._drop_assignments(lambda key: key[1] == user_id)
         self._drop_tokens(lambda token: token.user_id == user_id)
@@ -275,23 +171,19 @@ class Identity:
 
     def get_project(self, project_id: str) -> Project:
         """Return a project; raise NotFoundError with Keystone's text."""
-        return _get(self.projects, project_id, "project")
+        return look_up(self.projects, project_id, "project")
 
     def get_domain(self, domain_id: str) -> Domain:
         """Return a domain; raise NotFoundError with Keystone's text."""
-        return _get(self.domains, domain_id, "domain")
-
-    def get_service(self, service_id: str) -> CatalogService:
-        """Return a service of the catalog; raise NotFoundError with Keystone's text."""
-        return _get(self.services, service_id, "service")
+        return look_up(self.domains, domain_id, "domain")
 
     def get_user(self, user_id: str) -> User:
         """Return a user; raise NotFoundError with Keystone's text."""
-        return _get(self.users, user_id, "user")
+        return look_up(self.users, user_id, "user")
 
     def get_role(self, role_id: str) -> Role:
         """Return a role; raise NotFoundError with Keystone's text."""
-        return _get(self.roles, role_id, "role")
+        return look_up(self.roles, role_id, "role")
 
     # Role assignments
 
@@ -427,52 +319,6 @@ class Identity:
         """Return the names of the roles that a token carries."""
         return [role.name for role in self.token_roles(token)]
 
-    # Catalog
-
-    def register_service(self, type_: str, name: str, url: str) -> CatalogService:
-        """Put a service into the catalog, once, with an endpoint for each interface."""
-        for known in self.services.values():
-            if (known.type, known.name) == (type_, name):
-                return known
-        service = CatalogService(new_hex(self._rng), name, type_)
-        self.services[service.id] = service
-        for interface in INTERFACES:
-            endpoint = Endpoint(new_hex(self._rng), service.id, interface, url)
-            self.endpoints[endpoint.id] = endpoint
-        return service
-
-    def add_service(self, type_: str, name: str, description: str | None = None) -> CatalogService:
-        """Put a service without endpoints into the catalog."""
-        service = CatalogService(new_hex(self._rng), name, type_, description)
-        self.services[service.id] = service
-        return service
-
-    def add_endpoint(self, service_id: str, interface: str, url: str, region: str) -> Endpoint:
-        """Put an endpoint into the catalog; raise NotFoundError if there is no such service."""
-        _get(self.services, service_id, "service")
-        endpoint = Endpoint(new_hex(self._rng), service_id, interface, url, region)
-        self.endpoints[endpoint.id] = endpoint
-        return endpoint
-
-    def endpoints_of(self, service_id: str) -> list[Endpoint]:
-        """Return the endpoints of a service."""
-        return [e for e in self.endpoints.values() if e.service_id == service_id]
-
-    def regions(self) -> list[str]:
-        """Return the names of the regions that endpoints are in."""
-        return list(dict.fromkeys([REGION, *(e.region for e in self.endpoints.values())]))
-
-    def check_region(self, name: str) -> None:
-        """Raise NotFoundError unless there is a region of that name."""
-        _get(dict.fromkeys(self.regions(), name), name, "region")
-
-    def delete_service(self, service_id: str) -> None:
-        """Remove a service and its endpoints."""
-        _get(self.services, service_id, "service")
-        del self.services[service_id]
-        for endpoint in self.endpoints_of(service_id):
-            del self.endpoints[endpoint.id]
-
     def _drop_tokens(self, unwanted: Any) -> None:
         for token in [t for t in self._tokens.values() if unwanted(t)]:
             del self._tokens[token.id]
@@ -489,10 +335,3 @@ def _word(rng: random.Random, octets: int) -> str:
     """Return URL-safe letters for that many random octets."""
     bits = rng.getrandbits(octets * 8)
     return "".join(_LETTERS[(bits >> shift) & 63] for shift in range(0, octets * 8, 6))
-
-
-def _get(table: dict[str, T], key: str, what: str) -> T:
-    try:
-        return table[key]
-    except KeyError:
-        raise NotFoundError(f"Could not find {what}: {key}.") from None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, g, request
 
-from doctor_maintenance.simulator.identity import UnauthorizedError
+from doctor_maintenance.simulator.identity_records import UnauthorizedError
 from doctor_maintenance.simulator.services.answers import json_answer
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from flask import Blueprint, Response
 from werkzeug.exceptions import HTTPException
 
 from doctor_maintenance.exceptions import NotFoundError, RequestRefused
-from doctor_maintenance.simulator.identity import UnauthorizedError
+from doctor_maintenance.simulator.identity_records import UnauthorizedError
 from doctor_maintenance.simulator.services.answers import base_url, json_answer
 from doctor_maintenance.simulator.services.auth import require_token
 from doctor_maintenance.simulator.services.glance_images import PROPERTIES, image_views

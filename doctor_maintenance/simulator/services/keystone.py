@@ -12,7 +12,7 @@ from flask import Blueprint, Response
 from werkzeug.exceptions import MethodNotAllowed
 
 from doctor_maintenance.exceptions import RequestRefused
-from doctor_maintenance.simulator.identity import UnauthorizedError
+from doctor_maintenance.simulator.identity_records import UnauthorizedError
 from doctor_maintenance.simulator.services.answers import json_answer
 from doctor_maintenance.simulator.services.keystone_catalog import endpoint_views, service_views
 from doctor_maintenance.simulator.services.keystone_forms import refused, root_url, unauthorized

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response
 
 from doctor_maintenance.exceptions import InvalidRequestError
-from doctor_maintenance.simulator.identity import CatalogService, Endpoint, Identity
+from doctor_maintenance.simulator.catalog import Catalog, CatalogService, Endpoint
 from doctor_maintenance.simulator.services.answers import base_url, empty, json_answer
 from doctor_maintenance.simulator.services.auth import require_token
 from doctor_maintenance.simulator.services.keystone_forms import (
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 def service_views(views: Blueprint, cloud: SimCloud) -> None:
     """Add the views of services."""
-    identity: Identity = cloud.identity
+    catalog: Catalog = cloud.identity.catalog
 
     @views.get("/v3/services")
     def list_services() -> Response:
         require(cloud, "list_services")
-        found = [_service(s) for s in identity.services.values()]
+        found = [_service(s) for s in catalog.services.values()]
         return collection("services", filtered(found, "type", "name"))
 
     @views.post("/v3/services")
@@ -42,29 +42,29 @@ def service_views(views: Blueprint, cloud: SimCloud) -> None:
                 f"Invalid input for field/attribute service. Value: {body}. "
                 "'type' is a required property"
             )
-        service = identity.add_service(body["type"], body.get("name", ""), body.get("description"))
+        service = catalog.add_service(body["type"], body.get("name", ""), body.get("description"))
         return json_answer({"service": _service(service)}, 201)
 
     @views.get("/v3/services/<service_id>")
     def get_service(service_id: str) -> Response:
         require(cloud, "get_service")
-        return json_answer({"service": _service(identity.get_service(service_id))})
+        return json_answer({"service": _service(catalog.get_service(service_id))})
 
     @views.delete("/v3/services/<service_id>")
     def delete_service(service_id: str) -> Response:
         require(cloud, "delete_service")
-        identity.delete_service(service_id)
+        catalog.delete_service(service_id)
         return empty()
 
 
 def endpoint_views(views: Blueprint, cloud: SimCloud) -> None:
     """Add the views of endpoints and regions."""
-    identity: Identity = cloud.identity
+    catalog: Catalog = cloud.identity.catalog
 
     @views.get("/v3/endpoints")
     def list_endpoints() -> Response:
         require(cloud, "list_endpoints")
-        found = [_endpoint(e) for e in identity.endpoints.values()]
+        found = [_endpoint(e) for e in catalog.endpoints.values()]
         return collection("endpoints", filtered(found, "service_id", "interface", "region_id"))
 
     @views.post("/v3/endpoints")
@@ -78,18 +78,18 @@ def endpoint_views(views: Blueprint, cloud: SimCloud) -> None:
                 f"'{missing[0]}' is a required property"
             )
         region = body.get("region_id") or body.get("region") or "RegionOne"
-        endpoint = identity.add_endpoint(body["service_id"], body["interface"], body["url"], region)
+        endpoint = catalog.add_endpoint(body["service_id"], body["interface"], body["url"], region)
         return json_answer({"endpoint": _endpoint(endpoint)}, 201)
 
     @views.get("/v3/regions")
     def list_regions() -> Response:
         require_token(cloud)
-        return collection("regions", [_region(name) for name in identity.regions()])
+        return collection("regions", [_region(name) for name in catalog.regions()])
 
     @views.get("/v3/regions/<name>")
     def get_region(name: str) -> Response:
         require_token(cloud)
-        identity.check_region(name)
+        catalog.check_region(name)
         return json_answer({"region": _region(name)})
 
 

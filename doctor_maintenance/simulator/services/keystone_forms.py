@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, request
 
 from doctor_maintenance.exceptions import ForbiddenError, InvalidRequestError, RequestRefused
-from doctor_maintenance.simulator.identity import Project, UnauthorizedError
+from doctor_maintenance.simulator.identity_records import Project, UnauthorizedError
 from doctor_maintenance.simulator.services.answers import base_url, json_answer
 from doctor_maintenance.simulator.services.auth import Context, require_token
 

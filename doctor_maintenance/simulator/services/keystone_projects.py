@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response
 
-from doctor_maintenance.simulator.identity import Domain, Identity, User
+from doctor_maintenance.simulator.identity import Identity
+from doctor_maintenance.simulator.identity_records import Domain, User
 from doctor_maintenance.simulator.services.answers import empty, json_answer
 from doctor_maintenance.simulator.services.auth import require_token
 from doctor_maintenance.simulator.services.keystone_forms import (

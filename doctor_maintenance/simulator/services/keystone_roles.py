@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
 
-from doctor_maintenance.simulator.identity import Identity, Role
+from doctor_maintenance.simulator.identity import Identity
+from doctor_maintenance.simulator.identity_records import Role
 from doctor_maintenance.simulator.services.answers import empty, json_answer
 from doctor_maintenance.simulator.services.auth import require_token
 from doctor_maintenance.simulator.services.keystone_forms import (

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request
 
 from doctor_maintenance.exceptions import ForbiddenError, InvalidRequestError, NotFoundError
-from doctor_maintenance.simulator.identity import Identity, Token, UnauthorizedError
+from doctor_maintenance.simulator.identity import Identity
+from doctor_maintenance.simulator.identity_records import Token, UnauthorizedError
 from doctor_maintenance.simulator.services.answers import base_url, empty, iso_micro_z, json_answer
 from doctor_maintenance.simulator.services.auth import require_token
 from doctor_maintenance.simulator.services.keystone_forms import MALFORMED, collection, project_body
@@ -66,13 +67,13 @@ def catalog(identity: Identity) -> list[dict[str, Any]]:
                     "url": endpoint.absolute_url(base),
                     "region": endpoint.region,
                 }
-                for endpoint in identity.endpoints_of(service.id)
+                for endpoint in identity.catalog.endpoints_of(service.id)
             ],
             "id": service.id,
             "type": service.type,
             "name": service.name,
         }
-        for service in identity.services.values()
+        for service in identity.catalog.services.values()
         if service.enabled
     ]
 
