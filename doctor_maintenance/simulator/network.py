@@ -234,6 +234,7 @@ class Network:
         port = self.port(port_id)
         self._forget_device(port)
         port.device_id, port.device_owner = device_id, device_owner if device_id else ""
+        port.preserved = bool(device_id)
         if device_id:
             self._by_device.setdefault(device_id, []).append(port_id)
         self.touch(port)
@@ -257,9 +258,16 @@ class Network:
         return [self.ports[port_id] for port_id in self._by_device.get(device_id, ())]
 
     def delete_ports_of(self, device_id: str) -> None:
-        """Remove the ports of an instance; floating IPs on them are freed."""
-        for port_id in list(self._by_device.get(device_id, ())):
-            self.remove_port(port_id)
+        """Remove the ports that were made for an instance, and their floating IPs' associations.
+
+        A port that was there before and was given to it is only taken back, as Nova does.
+        """
+        for port in self.ports_of(device_id):
+            if port.preserved:
+                self.attach_port(port.id, "")
+                self.bind(port.id, "")
+            else:
+                self.remove_port(port.id)
 
     def delete_port(self, port_id: str) -> None:
         """Remove a port as a user may; raise NetworkRefused if it is a router's or floating IP's."""
@@ -278,7 +286,7 @@ class Network:
         self.floating.port_removed(port_id)
         self._forget_device(port)
         for subnet_id, address in port.fixed_ips:
-            self.subnets[subnet_id].used.discard(address)
+            self.subnets[subnet_id].give_back(address)
         del self.ports[port_id]
 
     def clear(self) -> None:
@@ -351,7 +359,7 @@ class Network:
                 f"IP address {wanted} is not a valid IP for any of the subnets on the specified network.",
             )
         for subnet_id in network.subnet_ids:
-            address = _free_address(self.subnets[subnet_id])
+            address = self.subnets[subnet_id].take_free()
             if address is not None:
                 return [self.claim(self.subnets[subnet_id], address)]
         if network.subnet_ids:
@@ -376,15 +384,6 @@ class Network:
 
 def _not_found(what: str, identity: str) -> NetworkRefused:
     return NetworkRefused(404, f"{what}NotFound", f"{what} {identity} could not be found.")
-
-
-def _free_address(subnet: Subnet) -> str | None:
-    for first, last in subnet.pools:
-        for number in range(int(first), int(last) + 1):
-            address = str(ipaddress.IPv4Address(number))
-            if address not in subnet.used and address != subnet.gateway_ip:
-                return address
-    return None
 
 
 def _nova_address(port: Port, address: str, kind: str) -> dict[str, Any]:

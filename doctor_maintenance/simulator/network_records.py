@@ -70,6 +70,8 @@ class Subnet(Resource):
         block: the range.
         gateway_ip: the router's address, or None.
         pools: first and last address of each part that ports get their addresses from.
+        used: addresses that are taken.
+        full_below: below this number every address of the pools is taken, so nobody looks there.
     """
 
     network_id: str
@@ -81,6 +83,22 @@ class Subnet(Resource):
     dns_nameservers: list[str] = field(default_factory=list)
     host_routes: list[dict[str, str]] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    full_below: int = 0
+
+    def take_free(self) -> str | None:
+        """Return the lowest address of the pools that is free, or None."""
+        for first, last in self.pools:
+            for number in range(max(int(first), self.full_below), int(last) + 1):
+                address = str(ipaddress.IPv4Address(number))
+                if address not in self.used and address != self.gateway_ip:
+                    self.full_below = number + 1
+                    return address
+        return None
+
+    def give_back(self, address: str) -> None:
+        """Let an address be free again."""
+        self.used.discard(address)
+        self.full_below = min(self.full_below, int(ipaddress.IPv4Address(address)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,6 +110,7 @@ class Port(Resource):
         device_id: the instance, router or floating IP that it belongs to; empty if none.
         host: where it is bound; empty if it is not.
         profile: the binding's profile, which Nova writes during a migration.
+        preserved: whether it was there before its instance, and therefore stays when that is deleted.
     """
 
     network_id: str
@@ -103,6 +122,7 @@ class Port(Resource):
     admin_state_up: bool = True
     host: str = ""
     profile: dict[str, Any] = field(default_factory=dict)
+    preserved: bool = False
     port_security: bool = True
     security_groups: list[str] = field(default_factory=list)
     allowed_address_pairs: list[dict[str, str]] = field(default_factory=list)

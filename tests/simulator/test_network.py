@@ -162,6 +162,21 @@ def test_deleted_instance_frees_its_floating_ip() -> None:
     assert [who for _, who in wired.told()] == [None, "a", None]
 
 
+def test_port_that_was_there_before_its_instance_stays_when_that_is_deleted() -> None:
+    wired = Wired()
+    own = wired.network.create_port(PROJECT, wired.net.id)
+    wired.network.attach_port(own.id, "a")
+    made = wired.port("a")
+    floating = wired.floating(own)
+    assert wired.network.holder(floating.address) == "a"
+
+    wired.network.delete_ports_of("a")
+
+    assert made.id not in wired.network.ports
+    assert (own.device_id, own.host, floating.port_id) == ("", "", own.id)
+    assert wired.network.holder(floating.address) is None
+
+
 def test_instance_shows_its_fixed_and_floating_address_by_network() -> None:
     wired = Wired()
     port = wired.port("a")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -32,7 +33,7 @@ def base_url() -> str:
 
 def iso_z(when: float) -> str:
     """Return a time (seconds since the epoch) as ``2026-11-22T21:28:02Z``."""
-    return _moment(when).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second(int(when))
 
 
 def iso_micro_z(when: float) -> str:
@@ -43,6 +44,12 @@ def iso_micro_z(when: float) -> str:
 def iso_micro(when: float) -> str:
     """Return a time with microseconds and without zone: ``2026-11-22T21:28:02.123456``."""
     return _moment(when).strftime("%Y-%m-%dT%H:%M:%S.%f")
+
+
+@functools.lru_cache(maxsize=4096)
+def _second(when: int) -> str:
+    """A list of many things has few different seconds, and to write one takes as long as all the rest."""
+    return _moment(when).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _moment(when: float) -> datetime:

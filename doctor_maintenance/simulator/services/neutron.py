@@ -270,11 +270,12 @@ def _cloud_views(views: Blueprint, cloud: SimCloud) -> None:
     @views.get("/v2.0/agents")
     def agents() -> Response:
         context = require_token(cloud)
-        hosts = [spec.name for spec in cloud.topology.hosts] if context.is_admin else []
-        return json_answer({"agents": [_agent(host, cloud.clock.now()) for host in hosts]})
+        hosts = cloud.compute.hosts.items() if context.is_admin else ()
+        now = cloud.clock.now()
+        return json_answer({"agents": [_agent(name, host.powered, now) for name, host in hosts]})
 
 
-def _agent(host: str, now: float) -> dict[str, Any]:
+def _agent(host: str, alive: bool, now: float) -> dict[str, Any]:
     return {
         "binary": "ovn-controller",
         "host": host,
@@ -285,6 +286,6 @@ def _agent(host: str, now: float) -> dict[str, Any]:
         "configurations": {"chassis_name": host, "bridge-mappings": "physnet1:br-ex"},
         "agent_type": "OVN Controller Gateway agent",
         "id": host,
-        "alive": True,
+        "alive": alive,
         "admin_state_up": True,
     }
