@@ -158,6 +158,8 @@ class ComputeBase:
             why = f"vm_state {instance.vm_state}"
         elif instance.task_state is not None:
             why = f"task_state {instance.task_state}"
+        elif instance.launched_at is None:
+            raise ConflictError(f"Cannot '{action}' an instance which has never been active")
         elif instance.locked:
             raise ConflictError(f"Instance {instance.instance_id} is locked")
         else:
@@ -181,10 +183,7 @@ class ComputeBase:
 
     def run(self, instance: Instance, steps: Steps) -> None:
         """Begin a timeline of an instance; it is the only one that the instance has."""
-        instance.process = None
-        process = Process(self.clock, steps)
-        if process.running:
-            instance.process = process
+        instance.process = Process(self.clock, steps)
 
     def stop_process(self, instance: Instance) -> None:
         """Stop what is being done to an instance, and leave everything else as it is."""

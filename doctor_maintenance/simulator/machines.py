@@ -135,7 +135,7 @@ class Machines:
             instance.resumable = instance.power_state == PowerState.RUNNING
             compute.set_guest(instance, up=False)
         for instance in list(compute.instances.values()):
-            if instance.process is not None:
+            if instance.busy:
                 self._interrupt(instance, name)
 
     def power_on(self, name: str) -> None:
@@ -184,14 +184,14 @@ class Machines:
             TaskState.PAUSING,
             TaskState.UNPAUSING,
         )
-        if instance.task_state in tasks and instance.process is not None:
+        if instance.task_state in tasks:
             self._compute.stop_process(instance)
             self._compute.set_state(instance, task_state=None)
 
     def _revive(self, instance: Instance) -> None:
         """Start a guest that ran when its host went down, or let Nova find it stopped."""
         compute = self._compute
-        if instance.process is not None or not instance.resumable:
+        if instance.busy or not instance.resumable:
             return
         instance.resumable = False
         if compute.profile.resume_guests:
@@ -220,7 +220,6 @@ class Machines:
         elif instance.host == host:
             compute.abandon(instance)
             if instance.vm_state is VmState.BUILDING:
-                compute.placement.release(instance.instance_id)
                 compute.set_guest(instance, up=False, host=None)
                 compute.fail(instance, f"Host {host} went down while the instance was being built.")
             else:

@@ -224,6 +224,11 @@ class Instance:
         return status_of(self.vm_state, self.task_state)
 
     @property
+    def busy(self) -> bool:
+        """Whether something is being done to it."""
+        return self.process is not None and self.process.running
+
+    @property
     def deleted(self) -> bool:
         """Whether it is gone."""
         return self.vm_state is VmState.DELETED
