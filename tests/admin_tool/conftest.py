@@ -321,6 +321,12 @@ def world() -> World:
     return World()
 
 
+@pytest.fixture(scope="module")
+def shared_world() -> World:
+    """One world for all tests of a module that only ask, and change nothing."""
+    return World()
+
+
 @pytest.fixture
 def make_world() -> type[World]:
     return World
