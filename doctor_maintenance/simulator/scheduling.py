@@ -93,7 +93,8 @@ class Scheduler:
             candidates = [
                 candidate for candidate in candidates if candidate.name == preferred
             ] or candidates
-        return max(candidates, key=lambda candidate: self._weight(candidate, instance, group)).name
+        company = self._company(instance, group)
+        return max(candidates, key=lambda candidate: self._weight(candidate, company)).name
 
     def _passes(
         self,
@@ -125,22 +126,25 @@ class Scheduler:
             return not hosts or host.name in hosts
         return True
 
-    def _weight(
-        self, host: Host, instance: Instance, group: ServerGroup | None
-    ) -> tuple[float, float, float]:
-        soft = 0
-        if group is not None and group.policy in (
-            GroupPolicy.SOFT_AFFINITY,
-            GroupPolicy.SOFT_ANTI_AFFINITY,
-        ):
-            here = sum(
-                self._is_on(member, host.name)
-                for member in group.members
-                if member != instance.instance_id
-            )
-            soft = here if group.policy is GroupPolicy.SOFT_AFFINITY else -here
+    def _company(self, instance: Instance, group: ServerGroup | None) -> Mapping[str, int]:
+        """Return how much a soft group wants each host; counted once, as a group may be large."""
+        signs = {GroupPolicy.SOFT_AFFINITY: 1, GroupPolicy.SOFT_ANTI_AFFINITY: -1}
+        if group is None or group.policy not in signs:
+            return {}
+        wanted: dict[str, int] = {}
+        for member in group.members:
+            if member != instance.instance_id:
+                for name in set(self._places(member)):
+                    wanted[name] = wanted.get(name, 0) + signs[group.policy]
+        return wanted
+
+    def _weight(self, host: Host, company: Mapping[str, int]) -> tuple[float, float, float]:
         provider = self._placement.of_host(host.name)
-        return (soft, provider.free("MEMORY_MB"), provider.free("VCPU"))
+        return (
+            company.get(host.name, 0),
+            provider.free("MEMORY_MB"),
+            provider.free("VCPU"),
+        )
 
     def _is_on(self, instance_id: str, host: str) -> bool:
         return host in self._places(instance_id)

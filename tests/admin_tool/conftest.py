@@ -241,7 +241,8 @@ class World:
         return str(answer.json()["session_id"])
 
     def show(self, session_id: str) -> dict[str, Any]:
-        view: dict[str, Any] = self.admin("GET", f"/v1/maintenance/{session_id}").json()
+        path = f"/v1/maintenance/{session_id}?timeline=true"
+        view: dict[str, Any] = self.admin("GET", path).json()
         return view
 
     def finish(self, session_id: str, within_s: float = 600.0) -> dict[str, Any]:

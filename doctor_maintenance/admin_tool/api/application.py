@@ -11,14 +11,11 @@ from typing import Any, TypeVar
 from flask import Flask, Response, request
 
 from doctor_maintenance.admin_tool.api import forms
-from doctor_maintenance.admin_tool.api.identity import (
-    TokenCheck,
-    UnauthorizedError,
-    UnavailableError,
-)
+from doctor_maintenance.admin_tool.api.access import Access
+from doctor_maintenance.admin_tool.api.identity import UnauthorizedError, UnavailableError
 from doctor_maintenance.admin_tool.calls import CloudCalls
 from doctor_maintenance.admin_tool.engine import Engine
-from doctor_maintenance.admin_tool.policy import NO_SUCH_SESSION, Act, enforce
+from doctor_maintenance.admin_tool.policy import NO_SUCH_SESSION, Act
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import (
     CloudError,
@@ -45,7 +42,7 @@ def create_app(
     *,
     clock: Clock,
     calls: CloudCalls,
-    tokens: TokenCheck,
+    access: Access,
     new_id: Callable[[], str],
     observe: Observe = ignore,
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
@@ -56,29 +53,28 @@ def create_app(
         engine: drives the sessions; touched only on its clock.
         clock: the engine's.
         calls: the cloud, to check hosts and instances before a session begins.
-        tokens: tells who asks.
+        access: lets requests in.
         new_id: returns a random session ID.
         observe: told of everything that a project may read (kind ``readable``).
         max_body_bytes: a longer body is refused.
     """
     app = create_json_app(__name__, max_body_bytes=max_body_bytes)
     app.register_error_handler(UnauthorizedError, _unauthorized)
-    _Operators(app, engine, clock, calls, tokens, new_id)
-    _Projects(app, engine, clock, tokens, observe)
+    _Operators(app, engine, clock, calls, access, new_id)
+    _Projects(app, engine, clock, access, observe)
     return app
 
 
 class _Part:
     """What both halves of the API share."""
 
-    def __init__(self, engine: Engine, clock: Clock, tokens: TokenCheck) -> None:
+    def __init__(self, engine: Engine, clock: Clock, access: Access) -> None:
         self._engine = engine
         self._clock = clock
-        self._tokens = tokens
+        self._access = access
 
     def _let_in(self, act: Act, project_id: str | None = None) -> None:
-        context = self._tokens.context(request.headers.get("X-Auth-Token"))
-        enforce(context, act, project_id)
+        self._access.let_in(request.environ, act, project_id)
 
     def _on_clock(self, function: Callable[[], T]) -> T:
         return self._clock.call(function)
@@ -91,10 +87,10 @@ class _Operators(_Part):
         engine: Engine,
         clock: Clock,
         calls: CloudCalls,
-        tokens: TokenCheck,
+        access: Access,
         new_id: Callable[[], str],
     ) -> None:
-        super().__init__(engine, clock, tokens)
+        super().__init__(engine, clock, access)
         self._calls = calls
         self._new_id = new_id
         app.add_url_rule("/v1/maintenance", "create", self.create, methods=["POST"])
@@ -123,7 +119,10 @@ class _Operators(_Part):
 
         def view() -> dict[str, Any]:
             session = self._engine.find(session_id)
-            return {**operator_view(session), "timeline": self._engine.timeline(session_id)}
+            whole = operator_view(session)
+            if request.args.get("timeline") == "true":
+                whole["timeline"] = self._engine.timeline(session_id)
+            return whole
 
         return answer(200, self._on_clock(view))
 
@@ -164,9 +163,9 @@ class _Operators(_Part):
 
 class _Projects(_Part):
     def __init__(
-        self, app: Flask, engine: Engine, clock: Clock, tokens: TokenCheck, observe: Observe
+        self, app: Flask, engine: Engine, clock: Clock, access: Access, observe: Observe
     ) -> None:
-        super().__init__(engine, clock, tokens)
+        super().__init__(engine, clock, access)
         self._observe = observe
         app.add_url_rule(f"{_SESSION}/<project_id>", "show_latest", self.show, methods=["GET"])
         app.add_url_rule(_ANNOUNCEMENT, "show_project", self.show, methods=["GET"])
