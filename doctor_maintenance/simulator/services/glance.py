@@ -15,7 +15,8 @@ from doctor_maintenance.exceptions import NotFoundError, RequestRefused
 from doctor_maintenance.simulator.identity_records import UnauthorizedError
 from doctor_maintenance.simulator.services.answers import base_url, json_answer
 from doctor_maintenance.simulator.services.auth import require_token
-from doctor_maintenance.simulator.services.glance_images import PROPERTIES, image_views
+from doctor_maintenance.simulator.services.glance_images import image_views
+from doctor_maintenance.simulator.services.glance_schema import PROPERTIES
 
 if TYPE_CHECKING:
     from doctor_maintenance.simulator.cloud import SimCloud

@@ -19,80 +19,10 @@ from doctor_maintenance.exceptions import (
 from doctor_maintenance.simulator.images import Image
 from doctor_maintenance.simulator.services.answers import base_url, empty, iso_z, json_answer
 from doctor_maintenance.simulator.services.auth import Context, require_token
+from doctor_maintenance.simulator.services.glance_schema import PROPERTIES, check_body
 
 if TYPE_CHECKING:
     from doctor_maintenance.simulator.cloud import SimCloud
-
-_DISK_FORMATS = [
-    None,
-    "ami",
-    "ari",
-    "aki",
-    "vhd",
-    "vhdx",
-    "vmdk",
-    "raw",
-    "qcow2",
-    "vdi",
-    "iso",
-    "ploop",
-]
-_CONTAINER_FORMATS = [None, "ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"]
-_VISIBILITIES = ["community", "public", "private", "shared"]
-
-PROPERTIES: dict[str, dict[str, Any]] = {
-    "id": {"type": "string", "description": "An identifier for the image"},
-    "name": {
-        "type": ["null", "string"],
-        "description": "Descriptive name for the image",
-        "maxLength": 255,
-    },
-    "status": {
-        "type": "string",
-        "readOnly": True,
-        "description": "Status of the image",
-        "enum": ["queued", "saving", "active", "killed", "deleted", "deactivated"],
-    },
-    "visibility": {
-        "type": "string",
-        "description": "Scope of image accessibility",
-        "enum": _VISIBILITIES,
-    },
-    "protected": {"type": "boolean", "description": "If true, image will not be deletable."},
-    "os_hidden": {
-        "type": "boolean",
-        "description": "If true, image will not appear in default image list response.",
-    },
-    "checksum": {"type": ["null", "string"], "readOnly": True, "maxLength": 32},
-    "os_hash_algo": {"type": ["null", "string"], "readOnly": True, "maxLength": 64},
-    "os_hash_value": {"type": ["null", "string"], "readOnly": True, "maxLength": 128},
-    "owner": {"type": ["null", "string"], "description": "Owner of the image", "maxLength": 255},
-    "size": {"type": ["null", "integer"], "readOnly": True},
-    "virtual_size": {"type": ["null", "integer"], "readOnly": True},
-    "container_format": {
-        "type": ["null", "string"],
-        "description": "Format of the container",
-        "enum": _CONTAINER_FORMATS,
-    },
-    "disk_format": {
-        "type": ["null", "string"],
-        "description": "Format of the disk",
-        "enum": _DISK_FORMATS,
-    },
-    "created_at": {"type": "string", "readOnly": True},
-    "updated_at": {"type": "string", "readOnly": True},
-    "tags": {"type": "array", "items": {"type": "string", "maxLength": 255}},
-    "direct_url": {"type": "string", "readOnly": True},
-    "min_ram": {"type": "integer", "description": "Amount of ram (in MB) required to boot image."},
-    "min_disk": {
-        "type": "integer",
-        "description": "Amount of disk space (in GB) required to boot image.",
-    },
-    "self": {"type": "string", "readOnly": True},
-    "file": {"type": "string", "readOnly": True},
-    "schema": {"type": "string", "readOnly": True},
-}
-"""The schema's properties."""
 
 _FIELDS = {
     "name": "name",
@@ -108,13 +38,6 @@ _FIELDS = {
 }
 """What of a body becomes a field of the record; everything else is a property."""
 
-_PYTHON = {
-    "string": str,
-    "integer": int,
-    "boolean": bool,
-    "array": list,
-    "null": type(None),
-}
 _PATCH_TYPES = (
     "application/openstack-images-v2.0-json-patch",
     "application/openstack-images-v2.1-json-patch",
@@ -172,7 +95,7 @@ class _ImageViews:
     def create(self) -> Response:
         context = require_token(self._cloud)
         body = _json()
-        _check(body)
+        check_body(body)
         _check_may(context, "add_image", context.can_write)
         self._check_publicize(context, body.get("visibility"))
         fields = {field: body[key] for key, field in _FIELDS.items() if key in body}
@@ -202,7 +125,7 @@ class _ImageViews:
         if not isinstance(operations, list):
             raise InvalidRequestError("Request body must be a JSON array of operation objects.")
         changed = _patched(_body(image), operations)
-        _check({k: v for k, v in changed.items() if not PROPERTIES.get(k, {}).get("readOnly")})
+        check_body({k: v for k, v in changed.items() if not PROPERTIES.get(k, {}).get("readOnly")})
         self._check_publicize(require_token(self._cloud), changed.get("visibility"))
         for key, field in _FIELDS.items():
             setattr(image, field, changed.get(key))
@@ -300,24 +223,6 @@ def _json() -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidRequestError("Malformed JSON in request body.")
     return body
-
-
-def _check(body: dict[str, Any]) -> None:
-    """Raise what Glance does for a body that does not fit the schema."""
-    for name, value in body.items():
-        schema = PROPERTIES.get(name, {"type": "string"})
-        if schema.get("readOnly"):
-            raise ForbiddenError(f"Attribute '{name}' is read-only.")
-        kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        if not any(isinstance(value, _PYTHON[kind]) for kind in kinds):
-            named = ", ".join(repr(kind) for kind in kinds)
-            raise InvalidRequestError(
-                f"Provided object does not match schema 'image': {value!r} is not of type {named}"
-            )
-        if "enum" in schema and value not in schema["enum"]:
-            raise InvalidRequestError(
-                f"Provided object does not match schema 'image': {value!r} is not one of {schema['enum']}"
-            )
 
 
 def _patched(body: dict[str, Any], operations: list[Any]) -> dict[str, Any]:
