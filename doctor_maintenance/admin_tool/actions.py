@@ -25,6 +25,11 @@ from doctor_maintenance.planning import events as saw
 
 LOG = logging.getLogger(__name__)
 
+_ENABLE_TRIES = 20
+"""How often enabling is tried: about 7 minutes long, as a host must not be left disabled lightly."""
+
+_NOT_THERE = frozenset({"DELETED", "SOFT_DELETED"})
+
 
 @dataclass(frozen=True, slots=True)
 class Actions:
@@ -76,7 +81,9 @@ class Actions:
 
     def _enable(self, command: do.EnableCompute) -> Flow[saw.Event]:
         session_id = command.key.partition("/")[0]
-        ours = yield from patiently(lambda: self.calls.enable(command.host, session_id))
+        ours = yield from patiently(
+            lambda: self.calls.enable(command.host, session_id), _ENABLE_TRIES
+        )
         if not ours:
             LOG.warning(
                 "session %s: host %s was disabled by somebody else meanwhile; it is left so",
@@ -91,7 +98,7 @@ class Actions:
         instances = tuple(
             SeenInstance(item.instance_id, item.project_id, item.status)
             for item in sorted(servers, key=lambda item: item.instance_id)
-            if item.status != "DELETED"
+            if item.status not in _NOT_THERE
         )
         return saw.HostSurveyed(command.key, instances, subscribed)
 

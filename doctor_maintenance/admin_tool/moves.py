@@ -18,7 +18,7 @@ from doctor_maintenance.admin_tool.calls import CloudCalls, Server
 from doctor_maintenance.admin_tool.patience import patiently
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import CloudError
-from doctor_maintenance.flow import Flow, blocking, callback
+from doctor_maintenance.flow import Flow, blocking, callback, wait
 from doctor_maintenance.planning.commands import MoveInstance
 from doctor_maintenance.planning.events import CommandFailed, InstanceGone, InstanceMoved
 from doctor_maintenance.protocol import Action
@@ -33,6 +33,8 @@ _COLD = frozenset({"ACTIVE", "SHUTOFF"})
 _CONFIRM_AGAIN_S = 15.0
 _ABORT_WAIT_S = 30.0
 _RECOVERY_WAIT_S = 120.0
+_BUSY_TRIES = 5
+_BUSY_WAIT_S = 1.0
 
 
 class Step(StrEnum):
@@ -160,6 +162,24 @@ class _Attempt:
     trouble: str = ""
 
 
+def _unless_busy(ask: Callable[[], None]) -> Flow[None]:
+    """Ask; again only if the cloud says that it is asked too much, as then it did nothing.
+
+    Raises:
+        CloudError: any other refusal, or it is still too busy.
+    """
+    for _ in range(_BUSY_TRIES - 1):
+        try:
+            return (yield from blocking(ask))
+        except CloudError as error:
+            if error.status != 429:
+                raise
+            LOG.warning("%s", error)
+            wait_s = _BUSY_WAIT_S if error.retry_after_s is None else error.retry_after_s
+        yield from wait(wait_s)
+    return (yield from blocking(ask))
+
+
 MoveEvent = InstanceMoved | InstanceGone | CommandFailed
 
 
@@ -239,7 +259,7 @@ class Mover:
         attempt.live = step is Step.LIVE_MIGRATE
         ask = self._calls.live_migrate if attempt.live else self._calls.migrate
         try:
-            yield from blocking(lambda: ask(command.instance_id))
+            yield from _unless_busy(lambda: ask(command.instance_id))
         except CloudError as error:
             LOG.warning("instance %s: %s", command.instance_id, error)
             attempt.trouble = str(error)

@@ -353,3 +353,39 @@ def test_the_same_world_gives_the_same_story(make_world: Any) -> None:
         return [world.observed, world.inspector, world.clock.now()]
 
     assert story() == story()
+
+
+def test_a_cloud_that_is_asked_too_much_says_how_long_to_wait(world: Any) -> None:
+    world.project("blue")
+    instance = world.boot("a", "blue", "compute1")
+    world.cloud.faults.add(
+        "api_error",
+        {"service": "compute", "method": "POST"},
+        {"status": 429, "retry_after_s": 7},
+        times=2,
+    )
+    began = world.clock.now()
+
+    view = world.finish(world.begin(hosts=["compute1"]))
+
+    assert view["state"] == "MAINTENANCE_OVER"
+    assert world.clock.now() - began > 14.0
+    timeline = [item["event"] for item in view["timeline"]]
+    assert "CommandFailed" not in timeline
+    assert world.host_of(instance) != "compute1"
+
+
+def test_a_long_outage_of_nova_does_not_leave_a_host_disabled(world: Any) -> None:
+    world.project("blue", lambda notification, ids: {"verdict": "NACK"})
+    world.boot("a", "blue", "compute1")
+    session_id = world.begin(hosts=["compute1"])
+    world.clock.run_until(lambda: bool(world.managers["blue"].answers), world.clock.now() + 10)
+    fault = world.cloud.faults.add("api_error", {"service": "compute"})
+
+    world.clock.advance(180.0)
+    assert world.service("compute1")[0]
+    world.cloud.faults.remove(fault.fault_id)
+    view = world.finish(session_id)
+
+    assert view["state"] == "MAINTENANCE_CANCELED"
+    assert world.service("compute1") == (False, None)
