@@ -23,6 +23,7 @@ from doctor_maintenance.simulator.events import CloudEvent
 from doctor_maintenance.simulator.faults import Faults
 from doctor_maintenance.simulator.identity import Identity
 from doctor_maintenance.simulator.images import Images
+from doctor_maintenance.simulator.instance_notifications import InstanceNotifications
 from doctor_maintenance.simulator.network import Network
 from doctor_maintenance.simulator.profiles import TimingProfile, get_profile
 from doctor_maintenance.simulator.topology import Topology, build_topology
@@ -84,6 +85,7 @@ class SimCloud:
         )
         self.alarms = Alarms(clock, rng, self.profile, delivery)
         self.bus = Bus(self.alarms, self.emit)
+        self._notifications = InstanceNotifications(clock, rng, self.compute, self.alarms, self.bus)
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
         """Tell callback of every change from now on, in order, while it happens.
@@ -110,3 +112,5 @@ class SimCloud:
             event = CloudEvent(self.clock.now(), kind, fields)
             for callback in tuple(self._subscribers):
                 callback(event)
+        if kind == "instance":
+            self._notifications.changed(fields)

@@ -123,7 +123,11 @@ def _steps(
         compute.end_event(action, compute.begin_event(action, name, host))
     event = compute.begin_event(action, "compute_pre_live_migration", dest)
     compute.set_migration(migration, MigrationStatus.PREPARING)
-    yield compute.draw(profile.live_preparing)
+    preparing_s = compute.draw(profile.live_preparing)
+    set_ports(compute, instance, "DOWN")
+    yield preparing_s * 0.3
+    set_ports(compute, instance, "ACTIVE")
+    yield preparing_s * 0.7
     compute.set_migration(migration, MigrationStatus.RUNNING)
     running_s = compute.draw(profile.live_running)
     fault = compute.migration_fault(instance, migration)
