@@ -109,6 +109,14 @@ class AdminToolSettings:
     url: str | None = _url("admin tool", "operators and projects")
     tls_certificate: str | None = _certificate("certificate chain")
     tls_key: str | None = _certificate("private key")
+    policy_file: str | None = option(
+        None, "A policy.yaml that overrides who may do what; `config --policy` prints the defaults."
+    )
+    authtoken_file: str | None = option(
+        None,
+        "A configuration file with the group [keystone_authtoken]: tokens are then validated by "
+        "keystonemiddleware, as in every OpenStack service. Without it, with the admin tool's own login.",
+    )
     threads: int = _threads()
     workers: int = option(
         8, "How many calls to the cloud are under way at the same time.", low=1, high=64

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from openstack.connection import Connection
 
 from doctor_maintenance.admin_tool.actions import Actions
-from doctor_maintenance.admin_tool.api import TokenCheck, create_app
+from doctor_maintenance.admin_tool.api import Access, TokenCheck, create_app
 from doctor_maintenance.admin_tool.calls import CloudCalls
 from doctor_maintenance.admin_tool.engine import Engine
 from doctor_maintenance.admin_tool.host_side import HostSide, HostSideRules
@@ -103,6 +103,7 @@ def assemble(
     journal: Journal | None = None,
     observe: Observe = ignore,
     new_id: Callable[[], str] = random_id,
+    access: Access | None = None,
 ) -> AdminTool:
     """Return an admin tool; ``engine.recover()`` takes up what the journal has.
 
@@ -116,6 +117,7 @@ def assemble(
         journal: where sessions are kept; by default, in memory.
         observe: told of what it does (``session``, ``ssh``) and of what projects read (``readable``).
         new_id: returns a new session ID; random by default.
+        access: lets requests in; by default, who has a token of the cloud's, and by the default policy.
     """
     kept = journal if journal is not None else MemoryJournal()
     calls = CloudCalls(connection)
@@ -140,7 +142,7 @@ def assemble(
         engine,
         clock=clock,
         calls=calls,
-        tokens=TokenCheck(lambda: connection.identity, clock),
+        access=access or Access(TokenCheck(lambda: connection.identity, clock)),
         new_id=new_id,
         observe=observe,
         max_body_bytes=rules.max_body_bytes,

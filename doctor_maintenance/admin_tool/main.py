@@ -12,12 +12,15 @@ from pathlib import Path
 from openstack.connection import Connection
 
 from doctor_maintenance import observations, serving
+from doctor_maintenance.admin_tool.api import Access, TokenCheck
+from doctor_maintenance.admin_tool.api.access_middleware import Guard, MiddlewareIdentity
 from doctor_maintenance.admin_tool.assembly import assemble, embedded_bus, rules_by
 from doctor_maintenance.admin_tool.calls import CloudCalls
 from doctor_maintenance.admin_tool.engine import Engine
 from doctor_maintenance.admin_tool.http_driver import HttpTransport
 from doctor_maintenance.admin_tool.notifier import BusDriver, Driver, load_driver
-from doctor_maintenance.clock import WallClock
+from doctor_maintenance.admin_tool.policy import Policy
+from doctor_maintenance.clock import Clock, WallClock
 from doctor_maintenance.cloud import connect_by, http_session
 from doctor_maintenance.exceptions import CloudError, PreconditionError
 from doctor_maintenance.lifecycle import serve_until_stopped
@@ -72,7 +75,11 @@ def serve(settings: Settings, *, seen: Path | None = None, die_with_parent: bool
             remote=_remote(settings, workers),
             rules=rules,
             observe=observe,
+            access=_access(settings, connection, clock),
         )
+        if own.authtoken_file is not None:
+            guarded = Guard(tool.app.wsgi_app, own.authtoken_file)
+            setattr(tool.app, "wsgi_app", guarded)  # noqa: B010 - Flask's way; mypy sees a method
         server = serving.serve(
             tool.app,
             own.bind,
@@ -108,6 +115,14 @@ def driver_by(settings: Settings, connection: Connection) -> Driver:
         transport = HttpTransport(url, connection.session, own.notify_timeout_s)
         return load_driver("http", transport)
     return BusDriver(own.transport_url, settings.oslo)
+
+
+def _access(settings: Settings, connection: Connection, clock: Clock) -> Access:
+    own = settings.admin_tool
+    policy = Policy(own.policy_file)
+    if own.authtoken_file is not None:
+        return Access(MiddlewareIdentity(), policy)
+    return Access(TokenCheck(lambda: connection.identity, clock), policy)
 
 
 def _remote(settings: Settings, workers: ThreadWorkers) -> ParamikoRemote:

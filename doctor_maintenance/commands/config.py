@@ -10,10 +10,20 @@ from doctor_maintenance.settings import Settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add no argument: what is printed is a file to edit."""
+    """Declare the arguments."""
+    parser.add_argument(
+        "--policy",
+        action="store_true",
+        help="print a policy.yaml instead: who may do what with the admin tool",
+    )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print the sample file."""
-    print(config.sample())
+    if args.policy:
+        from doctor_maintenance.admin_tool import policy
+
+        print(policy.sample())
+    else:
+        print(config.sample())
     return 0

@@ -14,7 +14,8 @@ also every refusal, and a refusal says which field was expected to be what.
     PUT    /v1/maintenance/{session}/{project}/{n}  the reply to it            that project
 """
 
+from doctor_maintenance.admin_tool.api.access import Access
 from doctor_maintenance.admin_tool.api.application import create_app
 from doctor_maintenance.admin_tool.api.identity import TokenCheck
 
-__all__ = ["TokenCheck", "create_app"]
+__all__ = ["Access", "TokenCheck", "create_app"]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who sends a request: the token is shown to Keystone, and what it says is kept for a while.
 
-keystonemiddleware does the same in front of a WSGI application; the seam to it is
-:class:`~doctor_maintenance.admin_tool.policy.Context`.
+:class:`TokenCheck` does it with the connection that the admin tool has anyway. keystonemiddleware does the
+same in front of the application (see ``access_middleware``), with all that operators know of it; it is
+taken where they configure it. Either makes a :class:`~doctor_maintenance.admin_tool.policy.Context`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import requests
 
@@ -20,6 +21,9 @@ from doctor_maintenance.admin_tool.policy import Context
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import CloudError, RemoteProtocolError, RequestRefused
 from doctor_maintenance.protocol import times
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 LOG = logging.getLogger(__name__)
 
@@ -41,6 +45,18 @@ class UnavailableError(RequestRefused):
     status = 503
 
 
+class Identify(Protocol):
+    """Tells who sends a request."""
+
+    def of(self, environ: WSGIEnvironment) -> Context:
+        """Return who it is; may block, so it is not called on the clock.
+
+        Raises:
+            UnauthorizedError: nobody that Keystone knows.
+            UnavailableError: it cannot be found out.
+        """
+
+
 class Keystone(Protocol):
     """The identity service, asked as the operator: ``connection.identity`` of openstacksdk."""
 
@@ -60,6 +76,10 @@ class TokenCheck:
         self._keystone = keystone
         self._clock = clock
         self._kept: OrderedDict[str, tuple[float, Context]] = OrderedDict()
+
+    def of(self, environ: WSGIEnvironment) -> Context:
+        """Return who sends a request; see :class:`Identify`."""
+        return self.context(environ.get("HTTP_X_AUTH_TOKEN"))
 
     def context(self, token: str | None) -> Context:
         """Return who a token is of; blocks, so it is not called on the clock.
