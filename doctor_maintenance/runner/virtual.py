@@ -130,7 +130,7 @@ class VirtualStage(CommonStage):
             ssh=SshSettings(test_command=settings.admin_tool.test_command),
             ssh_port=settings.ssh.port,
             spec=Spec(run_id="virtual", applications=()),
-            poll_s=0.1,
+            poll_s=0.2,
             password=lambda: f"{rng.getrandbits(64):016x}",
         )
         self._settings = settings
@@ -322,5 +322,5 @@ class _ExactWatch:
 
 def with_defaults(settings: Settings) -> Settings:
     """Return settings whose waits suit a simulated cloud of the profile ``fast``."""
-    tool = replace(settings.admin_tool, poll_s=0.05, settle_s=0.1)
+    tool = replace(settings.admin_tool, poll_s=0.2, settle_s=0.5)
     return replace(settings, admin_tool=tool)
