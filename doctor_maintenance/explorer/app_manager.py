@@ -124,7 +124,7 @@ class AppManager:
         if self._plan.manner is Manner.LATE and notification.reply_at is not None:
             yield max(0.0, notification.reply_at + 1.0 - self._stage.clock.now())
         plan, view = self._decide(notification, affected)
-        plan = self._world.tamper.plan(self.project_id, notification, plan)
+        plan = self._world.tamper.plan(self._world, notification, plan)
         if self._plan.manner is not Manner.LIES:
             problem = yield from self._switch_over(plan.switch_overs)
             if problem:

@@ -72,6 +72,10 @@ class Bus:
         """Set an alarm for a project, or for the inspector."""
         self._receivers[receiver] = receive
 
+    def receiver(self, receiver: str) -> Receive:
+        """Return who takes what is for a receiver."""
+        return self._receivers[receiver]
+
     def publish(self, key: str, notification: ProjectNotification | HostNotification) -> None:
         """Take a notification from the admin tool."""
         message_id = self._message_id(key.partition("#")[0])

@@ -37,103 +37,109 @@ class Performer:
     """
 
     def __init__(self, stage: CloudStage, publish: Publish, subscribed: frozenset[str]) -> None:
-        self._stage = stage
-        self._compute = stage.compute
-        self._publish = publish
-        self._subscribed = subscribed
+        self.stage = stage
+        self.compute = stage.compute
+        self.publish = publish
+        self.subscribed = subscribed
         self._boot_ids: dict[str, str] = {}
         self._table: dict[type, Callable[[Any], Work]] = {
-            do.DisableCompute: self._disable,
-            do.EnableCompute: self._enable,
-            do.Survey: self._survey,
-            do.NotifyProject: self._notify,
-            do.NotifyHost: self._notify,
-            do.MoveInstance: self._move,
-            do.Maintain: self._maintain,
-            do.RestoreInstances: self._restore,
+            do.DisableCompute: self.disable,
+            do.EnableCompute: self.enable,
+            do.Survey: self.survey,
+            do.NotifyProject: self.notify,
+            do.NotifyHost: self.notify,
+            do.MoveInstance: self.move,
+            do.Maintain: self.maintain,
+            do.RestoreInstances: self.restore,
         }
 
     def perform(self, command: do.Answered) -> Work:
         """Perform a command; the result is the event that answers it."""
         return self._table[type(command)](command)
 
-    def _ask(self, call: str, act: Callable[[], Any]) -> Generator[float, None, Any]:
+    def ask(self, call: str, act: Callable[[], Any]) -> Generator[float, None, Any]:
         """Call the cloud, with patience; ``None`` if it never answers well."""
         for _ in range(TRIES):
-            yield self._stage.latency()
-            trouble = self._stage.api_trouble(call)
+            yield self.stage.latency()
+            trouble = self.stage.api_trouble(call)
             answer = None if trouble is Trouble.API_REFUSES else act()
             if trouble is None:
-                yield self._stage.latency()
+                yield self.stage.latency()
                 return answer
             yield _AGAIN_S
         return None
 
     # Nova's services, and who is on a host.
 
-    def _disable(self, command: do.DisableCompute) -> Work:
-        service = self._compute.machines.get(command.host).service
+    def disable(self, command: do.DisableCompute) -> Work:
+        """Step 1."""
+        service = self.compute.machines.get(command.host).service
 
         def act() -> bool:
             if service.disabled:
                 return service.disabled_reason != command.reason
-            self._compute.machines.disable(command.host, command.reason)
+            self.compute.machines.disable(command.host, command.reason)
             return False
 
-        by_operator = yield from self._ask("disable", act)
+        by_operator = yield from self.ask("disable", act)
         if by_operator is None:
             return saw.CommandFailed(command.key, "nova: 503, again and again")
         return saw.ComputeDisabled(command.key, by_operator)
 
-    def _enable(self, command: do.EnableCompute) -> Work:
-        service = self._compute.machines.get(command.host).service
+    def enable(self, command: do.EnableCompute) -> Work:
+        """Step 10; only what we had disabled is enabled."""
+        service = self.compute.machines.get(command.host).service
         session_id = command.key.partition("/")[0]
 
         def act() -> bool:
             if service.disabled and session_id in (service.disabled_reason or ""):
-                self._compute.machines.enable(command.host)
+                self.compute.machines.enable(command.host)
             return True
 
-        if (yield from self._ask("enable", act)) is None:
+        if (yield from self.ask("enable", act)) is None:
             return saw.CommandFailed(command.key, "nova: 503, again and again")
         return saw.Done(command.key)
 
-    def _survey(self, command: do.Survey) -> Work:
+    def survey(self, command: do.Survey) -> Work:
+        """Look who is on the host."""
+
         def act() -> tuple[SeenInstance, ...]:
-            known = self._compute.instances
+            known = self.compute.instances
             return tuple(
                 SeenInstance(key, known[key].project_id, known[key].status)
-                for key in sorted(self._compute.hosts[command.host].instances)
+                for key in sorted(self.compute.hosts[command.host].instances)
                 if not known[key].deleted
             )
 
-        instances = yield from self._ask("survey", act)
+        instances = yield from self.ask("survey", act)
         if instances is None:
             return saw.CommandFailed(command.key, "nova: 503, again and again")
-        return saw.HostSurveyed(command.key, instances, self._subscribed)
+        return saw.HostSurveyed(command.key, instances, self.subscribed)
 
-    def _notify(self, command: do.NotifyProject | do.NotifyHost) -> Work:
-        yield self._stage.latency()
-        trouble = self._stage.api_trouble("publish")
+    def notify(self, command: do.NotifyProject | do.NotifyHost) -> Work:
+        """Steps 2, 7, 8, 11 and 12."""
+        yield self.stage.latency()
+        trouble = self.stage.api_trouble("publish")
         if trouble is not Trouble.API_REFUSES:
-            self._publish(command.key, command.notification)
-        yield self._stage.latency()
+            self.publish(command.key, command.notification)
+        yield self.stage.latency()
         if trouble is not None:
             return saw.CommandFailed(command.key, "the bus did not take the notification")
         return saw.Done(command.key)
 
     # Moving.
 
-    def _move(self, command: do.MoveInstance) -> Work:
-        yield self._stage.latency()
-        clock, poll_s = self._stage.clock, self._stage.case.session.poll_s * 0.5
-        deadline = clock.now() + self._stage.case.timing.move_timeout_s
+    def move(self, command: do.MoveInstance) -> Work:
+        """Step 6: one attempt, bounded in time."""
+        yield self.stage.latency()
+        clock, poll_s = self.stage.clock, self.stage.case.session.poll_s * 0.5
+        deadline = clock.now() + self.stage.case.timing.move_timeout_s
         asked = aborted = False
         while True:
-            instance = self._compute.instances.get(command.instance_id)
-            ended, asked = self._move_on(command, instance, asked)
-            if ended == self._recover:
-                return (yield from self._recover(command))
+            instance = self.compute.instances.get(command.instance_id)
+            ended, asked = self.move_on(command, instance, asked)
+            if ended == self.recover:
+                return (yield from self.recover(command))
             if ended is not None:
                 return ended
             if clock.now() >= deadline:
@@ -142,7 +148,7 @@ class Performer:
                 aborted = True
             yield poll_s
 
-    def _move_on(
+    def move_on(
         self, command: do.MoveInstance, instance: Instance | None, asked: bool
     ) -> tuple[Any, bool]:
         """Take the next step, from what an instance looks like; return how the attempt ended, if it did."""
@@ -153,27 +159,29 @@ class Performer:
             return None, asked
         if instance.status == "ERROR":
             if asked:
-                return self._recover, asked
+                return self.recover, asked
             return saw.CommandFailed(key, f"{instance_id} is in ERROR", True), asked
         if instance.status == "VERIFY_RESIZE":
-            self._refused(lambda: self._compute.confirm_resize(instance_id))
+            self.refused(lambda: self.compute.confirm_resize(instance_id))
             return None, asked
         if instance.host != command.host:
             return saw.InstanceMoved(key, instance_id, instance.host or ""), asked
         if asked:
             return saw.CommandFailed(key, f"{instance_id} did not leave {command.host}"), asked
-        if self._stage.api_trouble("migrate") is not Trouble.API_REFUSES:
-            refused = self._ask_to_move(instance, command.action)
+        if self.stage.api_trouble("migrate") is not Trouble.API_REFUSES:
+            refused = self.ask_to_move(instance, command.action)
             if refused:
                 return saw.CommandFailed(key, refused), asked
         return None, True
 
-    def _ask_to_move(self, instance: Instance, action: Action) -> str:
+    def ask_to_move(self, instance: Instance, action: Action) -> str:
+        """Ask Nova to migrate an instance; return why it refuses, if it does."""
         if action is Action.LIVE_MIGRATE and instance.status == "ACTIVE":
-            return self._refused(lambda: self._compute.live_migrate(instance.instance_id))
-        return self._refused(lambda: self._compute.migrate(instance.instance_id))
+            return self.refused(lambda: self.compute.live_migrate(instance.instance_id))
+        return self.refused(lambda: self.compute.migrate(instance.instance_id))
 
-    def _refused(self, act: Callable[[], Any]) -> str:
+    def refused(self, act: Callable[[], Any]) -> str:
+        """Do something; return why it is refused, if it is."""
         try:
             act()
         except RequestRefused as error:
@@ -181,19 +189,19 @@ class Performer:
         return ""
 
     def _abort(self, instance_id: str) -> bool:
-        running = next(self._compute.running_migrations(instance_id), None)
+        running = next(self.compute.running_migrations(instance_id), None)
         if running is None:
             return False
-        return not self._refused(lambda: self._compute.abort_migration(instance_id, running.number))
+        return not self.refused(lambda: self.compute.abort_migration(instance_id, running.number))
 
-    def _recover(self, command: do.MoveInstance) -> Work:
+    def recover(self, command: do.MoveInstance) -> Work:
         """Start an instance again that its migration left in ERROR; it may then be tried again."""
         instance_id = command.instance_id
-        self._refused(lambda: self._compute.reboot(instance_id, hard=True))
-        deadline = self._stage.clock.now() + _RECOVERY_S
-        while self._stage.clock.now() < deadline:
+        self.refused(lambda: self.compute.reboot(instance_id, hard=True))
+        deadline = self.stage.clock.now() + _RECOVERY_S
+        while self.stage.clock.now() < deadline:
             yield _AGAIN_S
-            instance = self._compute.instances.get(instance_id)
+            instance = self.compute.instances.get(instance_id)
             if instance is None or instance.deleted:
                 return saw.InstanceGone(command.key, instance_id)
             if instance.status == "ACTIVE":
@@ -204,59 +212,65 @@ class Performer:
 
     # The maintenance itself.
 
-    def _maintain(self, command: do.Maintain) -> Work:
+    def maintain(self, command: do.Maintain) -> Work:
+        """The maintenance itself, one part of it."""
         steps: dict[do.WorkStep, Callable[[do.Maintain], Generator[float, None, str]]] = {
-            do.WorkStep.COMMANDS: self._commands,
-            do.WorkStep.REBOOT: self._reboot,
-            do.WorkStep.SERVICE: self._service,
-            do.WorkStep.TEST: self._test,
+            do.WorkStep.COMMANDS: self.commands,
+            do.WorkStep.REBOOT: self.reboot,
+            do.WorkStep.SERVICE: self.service,
+            do.WorkStep.TEST: self.test,
         }
         problem = yield from steps[command.step](command)
         if problem:
             return saw.CommandFailed(command.key, problem)
         return saw.Done(command.key)
 
-    def _commands(self, command: do.Maintain) -> Generator[float, None, str]:
-        stage, host = self._stage, command.host
+    def commands(self, command: do.Maintain) -> Generator[float, None, str]:
+        """Run the operator's commands."""
+        stage, host = self.stage, command.host
         yield stage.latency()
-        stage.witness.ssh(host, "guests", True, tuple(self._compute.hosts[host].domains), "during")
+        stage.witness.ssh(host, "guests", True, tuple(self.compute.hosts[host].domains), "during")
         yield stage.case.timing.work_s
         ok = stage.api_trouble("ssh") is None
         stage.witness.ssh(host, "maintenance", ok, None, "during")
         return "" if ok else f"{host}: the maintenance commands failed"
 
-    def _test(self, command: do.Maintain) -> Generator[float, None, str]:
-        yield self._stage.latency()
-        ok = self._stage.api_trouble("ssh") is None
-        self._stage.witness.ssh(command.host, "test", ok, None, "during")
+    def test(self, command: do.Maintain) -> Generator[float, None, str]:
+        """Run the operator's test."""
+        yield self.stage.latency()
+        ok = self.stage.api_trouble("ssh") is None
+        self.stage.witness.ssh(command.host, "test", ok, None, "during")
         return "" if ok else f"{command.host}: the test failed"
 
-    def _reboot(self, command: do.Maintain) -> Generator[float, None, str]:
-        stage, host = self._stage, self._compute.hosts[command.host]
+    def reboot(self, command: do.Maintain) -> Generator[float, None, str]:
+        """Reboot, unless that was done before a restart; wait for another boot ID."""
+        stage, host = self.stage, self.compute.hosts[command.host]
         yield stage.latency()
         before = self._boot_ids.setdefault(command.key, host.boot_id)
         if host.powered and host.boot_id == before:
             if stage.api_trouble("ssh") is not None:
                 return f"{host.name}: SSH refused the reboot"
-            self._compute.machines.reboot(host.name)
+            self.compute.machines.reboot(host.name)
         return (
             yield from self._until(
                 lambda: host.powered and host.boot_id != before, f"{host.name} did not come back"
             )
         )
 
-    def _service(self, command: do.Maintain) -> Generator[float, None, str]:
-        service = self._compute.hosts[command.host].service
-        yield self._stage.latency()
+    def service(self, command: do.Maintain) -> Generator[float, None, str]:
+        """Wait until nova-compute is up."""
+        service = self.compute.hosts[command.host].service
+        yield self.stage.latency()
         return (
             yield from self._until(
                 lambda: service.state == "up", f"nova-compute of {command.host} is down"
             )
         )
 
-    def _restore(self, command: do.RestoreInstances) -> Work:
-        yield self._stage.latency()
-        known = self._compute.instances
+    def restore(self, command: do.RestoreInstances) -> Work:
+        """See to it that instances left on the host run again."""
+        yield self.stage.latency()
+        known = self.compute.instances
 
         def all_run() -> bool:
             waiting = [
@@ -274,14 +288,14 @@ class Performer:
 
     def _start(self, instance: Instance) -> None:
         if instance.status == "ERROR":
-            self._refused(lambda: self._compute.reboot(instance.instance_id, hard=True))
+            self.refused(lambda: self.compute.reboot(instance.instance_id, hard=True))
         else:
-            self._refused(lambda: self._compute.start(instance.instance_id))
+            self.refused(lambda: self.compute.start(instance.instance_id))
 
     def _until(self, holds: Callable[[], bool], problem: str) -> Generator[float, None, str]:
-        deadline = self._stage.clock.now() + self._stage.case.timing.host_timeout_s
+        deadline = self.stage.clock.now() + self.stage.case.timing.host_timeout_s
         while not holds():
-            if self._stage.clock.now() >= deadline:
+            if self.stage.clock.now() >= deadline:
                 return problem
-            yield self._stage.case.session.poll_s
+            yield self.stage.case.session.poll_s
         return ""

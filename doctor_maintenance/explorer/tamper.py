@@ -9,40 +9,53 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from doctor_maintenance.explorer.performing import Performer
+from doctor_maintenance.explorer.tool import Tool
+from doctor_maintenance.planning import SessionRequest, SessionRules
 from doctor_maintenance.protocol import HostNotification, ProjectNotification
 from sample_app_manager.policy import Plan
 
 if TYPE_CHECKING:
-    from doctor_maintenance.explorer.performing import Performer
-    from doctor_maintenance.explorer.tool import Tool
     from doctor_maintenance.explorer.world import World
 
 Published = tuple[str, ProjectNotification | HostNotification]
 
 
 class Tamper:
-    """Changes nothing."""
+    """Changes nothing.
+
+    Attributes:
+        tool_class: the admin tool.
+        performer_class: who performs its commands.
+    """
+
+    tool_class: type[Tool] = Tool
+    performer_class: type[Performer] = Performer
 
     def begin(self, world: World) -> None:
         """Look at a world that was just made."""
 
-    def tool(self, kind: type[Tool]) -> type[Tool]:
-        """Return the admin tool's class."""
-        return kind
+    def request(self, request: SessionRequest) -> SessionRequest:
+        """Return what the admin tool makes of the operator's request."""
+        return request
 
-    def performer(self, kind: type[Performer]) -> type[Performer]:
-        """Return the performer's class."""
-        return kind
-
-    def plan(self, project_id: str, notification: ProjectNotification, plan: Plan) -> Plan:
-        """Return what an app manager does instead of what its policy says."""
-        return plan
+    def rules(self, rules: SessionRules) -> SessionRules:
+        """Return the rules that the admin tool goes by."""
+        return rules
 
     def publish(
         self, world: World, key: str, notification: ProjectNotification | HostNotification
     ) -> Iterable[Published]:
         """Return what is published instead of a notification."""
         return ((key, notification),)
+
+    def listed(self, instances: tuple[str, ...]) -> tuple[str, ...]:
+        """Return what a project is told of its affected instances."""
+        return instances
+
+    def plan(self, world: World, notification: ProjectNotification, plan: Plan) -> Plan:
+        """Return what an app manager does instead of what its policy says."""
+        return plan
 
     def inspector(self, action: str) -> str:
         """Return what the inspector does about a fault instead."""

@@ -54,7 +54,7 @@ class Tool:
         self.journal: list[tuple[float, saw.Event]] = []
         self.up = False
         self.session: Session | None = None
-        self._stage = stage
+        self.stage = stage
         self._performer = performer
         self._ended = ended
         self._opening: tuple[SessionRequest, SessionRules] | None = None
@@ -71,7 +71,7 @@ class Tool:
 
     def now(self) -> float:
         """Return the time as the tool's machine has it."""
-        return self._stage.clock.now() + self._offset_s
+        return self.stage.clock.now() + self._offset_s
 
     def open(self, request: SessionRequest, rules: SessionRules) -> None:
         """Begin the session."""
@@ -103,7 +103,7 @@ class Tool:
             return
         for command in self.decide(session, event, now):
             self._give(command)
-        self._tell(session)
+        self.tell(session)
         if death is not None:
             self._die(death)
 
@@ -146,7 +146,7 @@ class Tool:
         elif isinstance(command, do.CancelTimer):
             handle = self._timers.pop(command.name, None)
             if handle is not None:
-                self._stage.clock.cancel(handle)
+                self.stage.clock.cancel(handle)
         elif isinstance(command, do.EndSession):
             self._ended(command.state)
         else:
@@ -159,20 +159,21 @@ class Tool:
             del self._jobs[key]
             self.take(event)
 
-        self._jobs[key] = Job(self._stage.clock, self._performer.perform(command), done)
+        self._jobs[key] = Job(self.stage.clock, self._performer.perform(command), done)
 
     def _set_timer(self, name: str, at: float) -> None:
         handle = self._timers.pop(name, None)
         if handle is not None:
-            self._stage.clock.cancel(handle)
+            self.stage.clock.cancel(handle)
 
         def fire() -> None:
             del self._timers[name]
             self.take(saw.TimerFired(name))
 
-        self._timers[name] = self._stage.clock.call_at(at - self._offset_s, fire)
+        self._timers[name] = self.stage.clock.call_at(at - self._offset_s, fire)
 
-    def _tell(self, session: Session) -> None:
+    def tell(self, session: Session) -> None:
+        """Let operators see what is new."""
         phases = [work.phase for work in session.works.values()]
         if phases == self._phases:
             return
@@ -181,7 +182,7 @@ class Tool:
         seen = (session.state, hosts)
         if seen != self._told:
             self._told = seen
-            self._stage.witness.session(session.session_id, session.state.value, hosts)
+            self.stage.witness.session(session.session_id, session.state.value, hosts)
 
     # Death and return.
 
@@ -190,15 +191,15 @@ class Tool:
         self.up = False
         self.session = None
         for handle in self._timers.values():
-            self._stage.clock.cancel(handle)
+            self.stage.clock.cancel(handle)
         for job in self._jobs.values():
             job.stop()
         self._timers.clear()
         self._jobs.clear()
-        self._stage.clock.call_later(seconds, self._return)
+        self.stage.clock.call_later(seconds, self._return)
 
     def _die(self, death: TroublePlan) -> None:
-        self._stage.happened[Trouble.TOOL_DIES] += 1
+        self.stage.happened[Trouble.TOOL_DIES] += 1
         self.die(death.seconds)
 
     def jump(self, seconds: float) -> None:
@@ -208,19 +209,7 @@ class Tool:
     def _return(self) -> None:
         self._offset_s = self._next_offset_s
         self.session = self.new_session()
-        timers: dict[str, float] = {}
-        for at, event in self.journal:
-            if isinstance(event, saw.TimerFired):
-                timers.pop(event.name, None)
-            try:
-                commands = self.decide(self.session, event, at)
-            except ConflictError:
-                continue
-            for command in commands:
-                if isinstance(command, do.SetTimer):
-                    timers[command.name] = command.at
-                elif isinstance(command, do.CancelTimer):
-                    timers.pop(command.name, None)
+        timers = self._replay(self.session)
         self.up = True
         if not self.journal:
             self.take(saw.Opened())
@@ -229,6 +218,23 @@ class Tool:
             self._set_timer(name, at)
         for outstanding in self.session.outstanding:
             self._begin(outstanding)
-        self._tell(self.session)
+        self.tell(self.session)
         if self.session.state.final:
             self._ended(self.session.state)
+
+    def _replay(self, session: Session) -> dict[str, float]:
+        """Bring a session to where it was; return the timers that are set."""
+        timers: dict[str, float] = {}
+        for at, event in self.journal:
+            if isinstance(event, saw.TimerFired):
+                timers.pop(event.name, None)
+            try:
+                commands = self.decide(session, event, at)
+            except ConflictError:
+                continue  # the operator's wish was refused then, too
+            for command in commands:
+                if isinstance(command, do.SetTimer):
+                    timers[command.name] = command.at
+                elif isinstance(command, do.CancelTimer):
+                    timers.pop(command.name, None)
+        return timers

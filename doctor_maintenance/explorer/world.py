@@ -10,10 +10,8 @@ from doctor_maintenance.clock import VirtualClock
 from doctor_maintenance.explorer.app_manager import AppManager
 from doctor_maintenance.explorer.bus import INSPECTOR, Bus, Letter
 from doctor_maintenance.explorer.case import Aftermath, Case, Trouble, TroublePlan
-from doctor_maintenance.explorer.performing import Performer
 from doctor_maintenance.explorer.stage import FLAVOR, CloudStage
 from doctor_maintenance.explorer.tamper import HONEST, Tamper
-from doctor_maintenance.explorer.tool import Tool
 from doctor_maintenance.planning import SessionRequest, SessionRules, project_view
 from doctor_maintenance.planning import events as saw
 from doctor_maintenance.protocol import (
@@ -47,6 +45,7 @@ class World:
         bus: what carries notifications.
         managers: the app managers by project.
         hurt: projects whose pair lost a member by their own owner's doing.
+        inspector_listens: whether the inspector does what it is told.
     """
 
     def __init__(self, case: Case, tamper: Tamper = HONEST) -> None:
@@ -58,12 +57,13 @@ class World:
         self.bus = Bus(self.stage, self._stamp, self._listed)
         self.hurt: set[str] = set()
         subscribed = frozenset(item.name for item in case.projects if item.subscribed)
-        performer = tamper.performer(Performer)(self.stage, self._publish, subscribed)
-        self.tool = tamper.tool(Tool)(self.stage, performer, self._ended)
+        performer = tamper.performer_class(self.stage, self._publish, subscribed)
+        self.tool = tamper.tool_class(self.stage, performer, self._ended)
         self.managers = {item.name: AppManager(self, item) for item in case.projects}
         for name in sorted(subscribed):
             self.bus.subscribe(name, self.managers[name].receive)
         self.bus.subscribe(INSPECTOR, self._inspect)
+        self.inspector_listens = True
         self._maintained: set[str] = set()
         self._aftermath_done = False
         self._late_address = {
@@ -113,7 +113,7 @@ class World:
             ),
             test_host=plan.test_host,
         )
-        self.tool.open(request, rules)
+        self.tool.open(self.tamper.request(request), self.tamper.rules(rules))
 
     # What the parts need of each other.
 
@@ -128,7 +128,7 @@ class World:
         number = int(notification.instance_ids.rpartition("/")[2])
         assert self.tool.session is not None
         view = project_view(self.tool.session, notification.project_id, number)
-        return tuple(view["instance_ids"])
+        return self.tamper.listed(tuple(view["instance_ids"]))
 
     def url(self, project: str, number: int) -> str:
         """Return where a project's reply goes."""
@@ -158,8 +158,9 @@ class World:
         witness.host_message(INSPECTOR, letter.message_id, letter.generated, notification)
         host, session_id = notification.host, notification.session_id
         if notification.state is NotificationState.IN_MAINTENANCE:
-            self._maintained.add(host)
-            witness.inspector("stand_down", host, session_id)
+            if self.inspector_listens:
+                self._maintained.add(host)
+                witness.inspector("stand_down", host, session_id)
         else:
             self._maintained.discard(host)
             witness.inspector("resume", host, session_id)
