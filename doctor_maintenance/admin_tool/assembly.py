@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -17,6 +17,7 @@ from doctor_maintenance.admin_tool.calls import CloudCalls
 from doctor_maintenance.admin_tool.engine import Engine
 from doctor_maintenance.admin_tool.host_side import HostSide, HostSideRules
 from doctor_maintenance.admin_tool.journal import Journal, MemoryJournal
+from doctor_maintenance.admin_tool.memos import JournalMemos
 from doctor_maintenance.admin_tool.moves import Mover, Watch
 from doctor_maintenance.admin_tool.notifier import Driver, Notifier
 from doctor_maintenance.clock import Clock
@@ -74,19 +75,6 @@ class AdminTool:
     notifier: Notifier
 
 
-@dataclass(frozen=True, slots=True)
-class _JournalMemos:
-    """The journal as a command sees it: a key begins with its session's ID."""
-
-    journal: Journal
-
-    def remember(self, key: str, memo: Mapping[str, str]) -> None:
-        self.journal.remember(key.partition("/")[0], key, memo)
-
-    def recall(self, key: str) -> Mapping[str, str]:
-        return self.journal.recall(key.partition("/")[0], key)
-
-
 def random_id() -> str:
     """Return a session ID that nobody can guess."""
     return str(uuid.uuid4())
@@ -120,14 +108,15 @@ def assemble(
         access: lets requests in; by default, who has a token of the cloud's, and by the default policy.
     """
     kept = journal if journal is not None else MemoryJournal()
+    memos = JournalMemos(kept)
     calls = CloudCalls(connection)
     notifier = Notifier(clock, workers, driver, retries=rules.notify_retries)
     watch = Watch(clock, workers, calls, rules.poll_s)
     actions = Actions(
         calls=calls,
         notifier=notifier,
-        mover=Mover(clock, calls, watch, rules.migration_timeout_s),
-        host_side=HostSide(clock, calls, remote, rules.host_side, _JournalMemos(kept), observe),
+        mover=Mover(clock, calls, watch, rules.migration_timeout_s, memos),
+        host_side=HostSide(clock, calls, remote, rules.host_side, memos, observe),
     )
     engine = Engine(
         clock=clock,

@@ -8,12 +8,11 @@ one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 from doctor_maintenance.admin_tool.calls import CloudCalls, Server
+from doctor_maintenance.admin_tool.memos import Memos
 from doctor_maintenance.admin_tool.patience import patiently
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import CloudError, MaintenanceError, RemoteError, RemoteTimeout
@@ -29,16 +28,6 @@ _OUTPUT_SHOWN = 200
 _SHORT_COMMAND_S = 10.0
 _GUEST_GRACE_S = 10.0
 """How long a guest may take to be started by its host, before it is helped."""
-
-
-class Memos(Protocol):
-    """What a command remembers over a restart, by its key."""
-
-    def remember(self, key: str, memo: Mapping[str, str]) -> None:
-        """Store it."""
-
-    def recall(self, key: str) -> Mapping[str, str]:
-        """Return it; empty if there is none."""
 
 
 class HostSideError(MaintenanceError):

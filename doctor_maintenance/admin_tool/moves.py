@@ -15,6 +15,7 @@ from enum import StrEnum
 from functools import partial
 
 from doctor_maintenance.admin_tool.calls import CloudCalls, Server
+from doctor_maintenance.admin_tool.memos import Memos
 from doctor_maintenance.admin_tool.patience import patiently
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import CloudError
@@ -58,7 +59,7 @@ def next_step(server: Server | None, source: str, action: Action, asked: bool) -
         server: the instance, or None if Nova knows none.
         source: the host that it is to leave.
         action: how its project wants it to be moved.
-        asked: whether Nova was asked to move it, by this attempt.
+        asked: whether Nova was asked to move it, by this attempt (before a restart, perhaps was to be).
     """
     if server is None or server.status in _GONE:
         return Step.GONE
@@ -191,17 +192,23 @@ class Mover:
         calls: the cloud.
         watch: looks at instances in flight.
         timeout_s: how long one attempt may take before it is given up.
+        memos: where it is kept that Nova was about to be asked: an instance in ERROR is ours to mend
+            only if it was.
     """
 
-    def __init__(self, clock: Clock, calls: CloudCalls, watch: Watch, timeout_s: float) -> None:
+    def __init__(
+        self, clock: Clock, calls: CloudCalls, watch: Watch, timeout_s: float, memos: Memos
+    ) -> None:
         self._clock = clock
         self._calls = calls
         self._watch = watch
         self._timeout_s = timeout_s
+        self._memos = memos
 
     def move(self, command: MoveInstance) -> Flow[MoveEvent]:
         """Make one attempt, and return how it ended."""
-        attempt = _Attempt()
+        asked = self._memos.recall(command.key).get("asked")
+        attempt = _Attempt(asked=asked is not None, live=asked == Step.LIVE_MIGRATE)
         deadline = self._clock.now() + self._timeout_s
         instance_id, source = command.instance_id, command.host
         server = yield from patiently(lambda: self._calls.server(instance_id))
@@ -257,6 +264,7 @@ class Mover:
         tells. So does a 404, as the owner may have deleted the instance.
         """
         attempt.live = step is Step.LIVE_MIGRATE
+        self._memos.remember(command.key, {"asked": step.value})
         ask = self._calls.live_migrate if attempt.live else self._calls.migrate
         try:
             yield from _unless_busy(lambda: ask(command.instance_id))

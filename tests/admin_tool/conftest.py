@@ -75,7 +75,7 @@ class MortalClock:
 
 
 class DeadlyJournal(MemoryJournal):
-    """Kills its admin tool once an event is stored and nothing has been done about it yet."""
+    """Kills its admin tool once something is stored and nothing has been done about it yet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,6 +85,13 @@ class DeadlyJournal(MemoryJournal):
 
     def append(self, session_id: str, at: float, event: Event) -> None:
         super().append(session_id, at, event)
+        self._live_or_die()
+
+    def remember(self, session_id: str, key: str, memo: Mapping[str, str]) -> None:
+        super().remember(session_id, key, memo)
+        self._live_or_die()
+
+    def _live_or_die(self) -> None:
         self.count += 1
         if self.count == self.kill_after:
             self.kill()
