@@ -8,16 +8,29 @@ stamp is believed only as far as it is not later than that.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from doctor_maintenance.judge.lives import Seen
 from doctor_maintenance.judge.moment import Moment, Point, microseconds
-from doctor_maintenance.judge.records import Notification, Reply
+from doctor_maintenance.judge.records import Notification, Readable, Reply
 from doctor_maintenance.protocol import EventType, NotificationState, Verdict
 
 BUS = "bus"
+ADMIN_TOOL = "admin_tool"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The instances that a project was told of, and where that was seen."""
+
+    session_id: str
+    project_id: str
+    instances: tuple[str, ...]
+    read: Seen[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +43,7 @@ class Message:
         on_bus: where it was seen on the bus, if anybody watched the bus.
         arrivals: where and when it reached somebody.
         key: where it stands in the trace: when it was sent, and the place of its first sighting.
+        listed: the instances that were behind its URL, and when its receiver read them, if that was seen.
     """
 
     content: Notification
@@ -37,6 +51,7 @@ class Message:
     on_bus: tuple[Seen[Notification], ...]
     arrivals: tuple[Seen[Notification], ...]
     key: Point
+    listed: Listing | None = None
 
     @property
     def records(self) -> tuple[Notification, ...]:
@@ -53,12 +68,62 @@ class Message:
         return self.content.state == state
 
 
-def messages_of(seen: Iterable[Seen[Notification]]) -> list[Message]:
-    """Put the sightings of each notification together, in the order in which they were sent."""
+def messages_of(
+    seen: Iterable[Seen[Notification]], texts: Iterable[Seen[Readable]]
+) -> list[Message]:
+    """Put the sightings of each notification together, in the order in which they were sent.
+
+    Args:
+        seen: every sighting of a notification, in order.
+        texts: what projects could read, in order; among it the lists of instances.
+    """
     sightings: dict[str, list[Seen[Notification]]] = {}
     for item in seen:
         sightings.setdefault(item.record.message_id, []).append(item)
-    return sorted(map(_message, sightings.values()), key=lambda message: message.key)
+    found = sorted(map(_message, sightings.values()), key=lambda message: message.key)
+    listings = [item for item in map(_listing, texts) if item is not None]
+    return [_with_list(message, found, listings) for message in found]
+
+
+def _with_list(
+    message: Message, messages: Sequence[Message], listings: Sequence[Listing]
+) -> Message:
+    """Return a message with its list: told with it, or read between it and the project's next one."""
+    content = message.content
+    if not message.to_project or not message.arrivals:
+        return message
+    if content.instances is not None:
+        listed = Listing(
+            content.session_id, content.project_id, content.instances, message.arrivals[0]
+        )
+        return replace(message, listed=listed)
+    begin = message.arrivals[0].place
+    later = (
+        other.arrivals[0].place
+        for other in messages
+        if other.arrivals and other.content.project_id == content.project_id
+    )
+    end = min((place for place in later if place > begin), default=math.inf)
+    for listing in listings:
+        same = (listing.session_id, listing.project_id) == (content.session_id, content.project_id)
+        if same and begin < listing.read.place < end:
+            return replace(message, listed=listing)
+    return message
+
+
+def _listing(seen: Seen[Readable]) -> Listing | None:
+    """Return the list of instances in a text, if it is what an admin tool's view of a project says."""
+    record = seen.record
+    if record.source == ADMIN_TOOL or '"instance_ids"' not in record.text:
+        return None
+    try:
+        view = json.loads(record.text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(view, dict) or not isinstance(view.get("instance_ids"), list):
+        return None
+    instances = tuple(str(item) for item in view["instance_ids"])
+    return Listing(str(view.get("session_id")), record.project_id, instances, seen)
 
 
 def _message(found: Sequence[Seen[Notification]]) -> Message:

@@ -227,7 +227,7 @@ def _by_time(rounds: Sequence[Round], message: Message) -> Round:
 
 
 def _has_instance(part: Round, message: Message, lives: Iterable[Life]) -> bool:
-    listed = message.content.instances
+    listed = message.listed.instances if message.listed is not None else None
     return any(
         life.may(is_on(part.host), message.sent.lower, message.sent.upper)
         for life in lives
@@ -276,7 +276,11 @@ def _answered(
     if url is not None:
         asked = [pair for pair in asked if pair[0].content.reply_url == url] or asked
     named = set(seen.record.instance_actions)
-    fitting = [pair for pair in asked if named & set(pair[0].content.instances or ())]
+    fitting = [
+        pair
+        for pair in asked
+        if pair[0].listed is not None and named & set(pair[0].listed.instances)
+    ]
     candidates = fitting or asked
     before = [pair for pair in candidates if pair[0].key <= key]
     return max(before or candidates, key=lambda pair: pair[0].key, default=None)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
-from doctor_maintenance.judge.conversation import BUS, Answer, Message, messages_of
+from doctor_maintenance.judge.conversation import ADMIN_TOOL, BUS, Answer, Message, messages_of
 from doctor_maintenance.judge.lives import Life, Seen, is_on, lives_of
 from doctor_maintenance.judge.moment import END, MICROSECONDS, Moment, microseconds
 from doctor_maintenance.judge.reading import TraceError
@@ -23,6 +23,7 @@ from doctor_maintenance.judge.records import (
     Migration,
     Notification,
     Probe,
+    Readable,
     Record,
     Reply,
     Scenario,
@@ -37,8 +38,11 @@ from doctor_maintenance.protocol import HostState, MaintenanceType, Notification
 
 R = TypeVar("R", bound=Record)
 
-INSTANT_WITNESSES = frozenset({"nova", BUS})
+INSTANT_WITNESSES = frozenset({"nova", "neutron", "hosts", BUS})
 """Witnesses that, in one process, write a record at the very moment when the thing happens."""
+
+STATEMENTS = (Session, Readable)
+"""What the admin tool is heard on: what its API says. In its own cause it is no witness (DESIGN 4.5)."""
 
 ENDED = frozenset({"completed", "confirmed", "failed", "error", "cancelled", "reverted", "done"})
 """The statuses with which a migration of Nova's is at its end."""
@@ -97,6 +101,8 @@ class Story:
         self.full = self.scenario.type == MaintenanceType.FULL
         self._records: dict[type[Record], list[tuple[int, Record]]] = {}
         for numbered in enumerate(trace.records):
+            if numbered[1].source == ADMIN_TOOL and not isinstance(numbered[1], STATEMENTS):
+                continue
             self._records.setdefault(type(numbered[1]), []).append(numbered)
         self._seen: dict[type[Record], list[Seen[Record]]] = {}
         self.lives: dict[str, Life] = lives_of(self.seen(Instance))
@@ -104,7 +110,7 @@ class Story:
         for service in self.seen(Service):
             if service.record.binary == "nova-compute":
                 self.services.setdefault(service.record.host, []).append(service)
-        self.messages: list[Message] = messages_of(self.seen(Notification))
+        self.messages: list[Message] = messages_of(self.seen(Notification), self.seen(Readable))
         self.rounds: list[Round] = rounds_of(
             self.scenario, self.services, self.messages, self.lives.values()
         )

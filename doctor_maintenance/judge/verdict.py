@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verdict on a trace: every clause and every expectation, with what came of it and why.
 
-Four outcomes are kept apart, since to mix them up is how a test lies: *passed* (something was judged, and
-it held), *failed*, *not applicable* (nothing was there to judge) and *waived* (the scenario breaks it on
-purpose and says why). A run in which nothing was judged has not passed.
+Five outcomes are kept apart, since to mix them up is how a test lies: *passed* (something was proven to
+hold, nothing to be broken), *failed*, *not proven* (the witnesses saw too little to prove it anywhere), *not
+applicable* (nothing was there to judge) and *waived* (the scenario breaks it on purpose and says why). A run
+in which nothing was proven has not passed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Outcome(StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
+    NOT_PROVEN = "not_proven"
     NOT_APPLICABLE = "not_applicable"
     WAIVED = "waived"
     ERROR = "error"
@@ -56,8 +58,8 @@ class Check:
         title: the rule in a sentence.
         step: what of the guideline or the design it is about.
         outcome: what came of it.
-        judged: how many things it judged.
-        evidence: why; of a passed check, what could not be proven.
+        judged: how many things it looked at.
+        evidence: why it failed; if it did not, what could not be proven.
         note: what else there is to say: the reason of a waiver, evidence that was left out.
     """
 
@@ -82,7 +84,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """True if nothing failed and something was judged."""
+        """True if nothing failed and something was proven to hold."""
         return not self.failed and any(check.outcome is Outcome.PASSED for check in self.checks)
 
     @property
@@ -132,23 +134,19 @@ def judge(
 
 
 def _hold(story: Story, clause: Clause, expected: Expected) -> Check:
-    judged = 0
+    held = 0
     bad: list[Finding] = []
     vague: list[Finding] = []
     for finding in clause.judge(story):
-        judged += 1
         if finding is HELD:
-            continue
-        if finding.result is Result.BROKEN or (story.scenario.exact and finding.decidable):
+            held += 1
+        elif finding.result is Result.BROKEN or (story.scenario.exact and finding.decidable):
             bad.append(finding)
         else:
             vague.append(finding)
     shown = bad or vague
     reason = expected.waive.get(clause.clause_id)
-    if bad:
-        outcome = Outcome.FAILED if reason is None else Outcome.WAIVED
-    else:
-        outcome = Outcome.PASSED if judged else Outcome.NOT_APPLICABLE
+    outcome = _outcome(held, bool(bad), bool(vague), reason is not None)
     notes = [f"waived by the scenario: {reason}"] if outcome is Outcome.WAIVED else []
     if len(shown) > MAX_EVIDENCE:
         notes.append(f"{len(shown) - MAX_EVIDENCE} more findings are left out")
@@ -157,13 +155,21 @@ def _hold(story: Story, clause: Clause, expected: Expected) -> Check:
         title=clause.title,
         step=clause.step,
         outcome=outcome,
-        judged=judged,
+        judged=held + len(bad) + len(vague),
         evidence=tuple(
             Evidence(finding.message, finding.result is Result.BROKEN, finding.records)
             for finding in shown[:MAX_EVIDENCE]
         ),
         note="; ".join(notes),
     )
+
+
+def _outcome(held: int, bad: bool, vague: bool, waived: bool) -> Outcome:
+    if bad:
+        return Outcome.WAIVED if waived else Outcome.FAILED
+    if held:
+        return Outcome.PASSED
+    return Outcome.NOT_PROVEN if vague else Outcome.NOT_APPLICABLE
 
 
 def _expectations(story: Story, expected: Expected, checks: Iterable[Check]) -> Iterator[Check]:
@@ -196,13 +202,14 @@ def _expectations(story: Story, expected: Expected, checks: Iterable[Check]) -> 
             story.sessions.values() if problem else (),
         )
     if expected.require:
-        judged = {check.check_id for check in checks if check.judged}
-        missing = [check_id for check_id in expected.require if check_id not in judged]
-        problem = (
-            f"expected something to judge for {', '.join(missing)}; found nothing"
-            if missing
-            else ""
-        )
+        silent = (Outcome.NOT_APPLICABLE, Outcome.NOT_PROVEN)
+        outcomes = {check.check_id: check.outcome for check in checks}
+        missing = [
+            f"{check_id} ({outcomes.get(check_id, 'unknown clause').replace('_', ' ')})"
+            for check_id in expected.require
+            if outcomes.get(check_id, Outcome.NOT_APPLICABLE) in silent
+        ]
+        problem = f"expected these to be judged: {', '.join(missing)}" if missing else ""
         yield _expectation("expected.clauses", "what the scenario is about was judged", problem, ())
 
 

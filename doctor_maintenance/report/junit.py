@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``junit.xml``: a test case for each check, for whatever CI shows test results.
 
-A check with nothing to judge, and one that its scenario waives, is *skipped* with the reason: counted as
-passed, it would look like evidence.
+A check with nothing to judge, one that could not be proven and one that its scenario waives are *skipped*
+with the reason: counted as passed, they would look like evidence.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 from doctor_maintenance.judge import Check, Evidence, Outcome, dump_record, to_line
 from doctor_maintenance.report.result import Report
 
+_SKIPPED = (Outcome.NOT_PROVEN, Outcome.NOT_APPLICABLE, Outcome.WAIVED)
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -40,7 +41,7 @@ def _suite(report: Report) -> ElementTree.Element:
             "tests": str(len(checks)),
             "failures": str(count[Outcome.FAILED]),
             "errors": str(count[Outcome.ERROR]),
-            "skipped": str(count[Outcome.NOT_APPLICABLE] + count[Outcome.WAIVED]),
+            "skipped": str(sum(count[outcome] for outcome in _SKIPPED)),
             "time": f"{report.duration_s:.3f}",
         },
     )
@@ -66,6 +67,9 @@ def _case(report: Report, check: Check) -> ElementTree.Element:
             problem.text = _clean(_explain(check))
         case Outcome.NOT_APPLICABLE:
             ElementTree.SubElement(case, "skipped", {"message": "there was nothing to judge"})
+        case Outcome.NOT_PROVEN:
+            skipped = ElementTree.SubElement(case, "skipped", {"message": "it could not be proven"})
+            skipped.text = _clean(_explain(check))
         case Outcome.WAIVED:
             ElementTree.SubElement(case, "skipped", {"message": _clean(check.note)})
         case Outcome.PASSED if check.evidence:

@@ -68,13 +68,14 @@ _CHECK = _object(
     step=_value("string", "What of the guideline or the design it is about."),
     outcome=_value(
         "string",
-        "passed: something was judged and it held. not_applicable: there was nothing to judge. waived: the scenario"
-        " breaks it on purpose, the note says why. error: it could not be made.",
+        "passed: something was proven to hold, nothing to be broken. not_proven: nothing was proven."
+        " not_applicable: there was nothing to judge. waived: the scenario breaks it on purpose, the note says why."
+        " error: it could not be made.",
         enum=[outcome.value for outcome in Outcome],
     ),
-    judged=_value("integer", "How many things it judged.", minimum=0),
+    judged=_value("integer", "How many things it looked at.", minimum=0),
     note=_value("string", "What else there is to say; may be empty."),
-    evidence=_list("Why it failed; of a passed check, what could not be proven.", _EVIDENCE),
+    evidence=_list("Why it failed; if it did not, what could not be proven.", _EVIDENCE),
 )
 
 _STEP = _object(

@@ -26,6 +26,7 @@ from doctor_maintenance.report.result import Report
 _LABELS = {
     Outcome.PASSED: ("PASS", "green"),
     Outcome.FAILED: ("FAIL", "bold red"),
+    Outcome.NOT_PROVEN: ("OPEN", "yellow"),
     Outcome.NOT_APPLICABLE: ("N/A ", "dim"),
     Outcome.WAIVED: ("WAIV", "yellow"),
     Outcome.ERROR: ("ERR ", "bold red"),
@@ -247,7 +248,7 @@ def _print_check(console: Console, check: Check) -> None:
     label, style = _LABELS[check.outcome]
     unproven = sum(not item.proven for item in check.evidence)
     notes = [check.note] if check.note else []
-    if check.outcome is Outcome.PASSED and unproven:
+    if check.outcome in (Outcome.PASSED, Outcome.NOT_PROVEN) and unproven:
         notes.append(f"{unproven} of {check.judged} not proven")
     note = f"  [{'; '.join(notes)}]" if notes else ""
     line = Text.assemble((label, style), f"  {check.check_id:<38}  {check.title}{note}")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from doctor_maintenance.judge import Expected, Outcome, Trace, TraceError, judge
@@ -98,17 +100,82 @@ def test_a_trace_without_a_scenario_is_refused() -> None:
         judge(Trace.from_mappings(SCENES["full"]()[1:]))
 
 
-def test_what_is_not_proven_passes_and_is_told() -> None:
+def look_seldom(tape: Tape, *hosts: str) -> None:
+    """Let nobody know whether a project was told before or after nova-compute was disabled."""
+    for host in hosts:
+        disabled = tape.one("service", host=host, status="disabled")
+        disabled.update(at=disabled["at"] + 0.2, not_before=disabled["at"])
+
+
+def test_a_clause_that_is_proven_for_some_hosts_only_passes_and_tells_the_rest() -> None:
     tape = Tape(SCENES["full"]())
-    disabled = tape.one("service", host="compute-1", status="disabled")
-    planned = told(tape, "PLANNED_MAINTENANCE")
-    disabled.update(at=planned["at"] + 1, not_before=disabled["at"])
+    look_seldom(tape, "compute-1")
 
     check = judge(Trace.from_mappings(tape.records)).check("order.disable_before_planned")
 
     assert check.outcome is Outcome.PASSED
     assert [item.proven for item in check.evidence] == [False]
     assert "not proven" in check.evidence[0].message
+
+
+def test_a_clause_that_is_proven_nowhere_is_not_passed_and_does_not_fail_the_run() -> None:
+    tape = Tape(SCENES["full"]())
+    look_seldom(tape, "compute-1", "compute-2", "compute-3")
+
+    verdict = judge(Trace.from_mappings(tape.records))
+
+    assert verdict.check("order.disable_before_planned").outcome is Outcome.NOT_PROVEN
+    assert verdict.passed
+
+
+def test_a_required_clause_that_is_proven_nowhere_fails_the_run() -> None:
+    tape = Tape(SCENES["full"]())
+    look_seldom(tape, "compute-1", "compute-2", "compute-3")
+    required = Expected(require=("order.disable_before_planned", "order.no_such_clause"))
+
+    verdict = judge(Trace.from_mappings(tape.records), required)
+
+    assert verdict.check("expected.clauses").evidence[0].message == (
+        "expected these to be judged: order.disable_before_planned (not proven),"
+        " order.no_such_clause (unknown clause)"
+    )
+
+
+def test_the_admin_tool_is_no_witness_of_its_own_work() -> None:
+    tape = Tape(SCENES["full"]())
+    for record in tape.all("ssh", check="maintenance") + tape.all("ssh", check="test"):
+        record["source"] = "admin_tool"
+
+    verdict = judge(Trace.from_mappings(tape.records))
+
+    assert verdict.check("hosts.worked").outcome is Outcome.NOT_APPLICABLE
+    assert verdict.check("hosts.tested").outcome is Outcome.NOT_APPLICABLE
+
+
+def test_the_list_of_instances_is_known_from_what_the_project_read() -> None:
+    tape = Tape(SCENES["full"]())
+    planned = told(tape, "PLANNED_MAINTENANCE")
+    for seen in tape.all("notification", state="PLANNED_MAINTENANCE"):
+        del seen["instances"]
+    view = {"session_id": planned["session_id"], "instance_ids": [P1.instance_id(0), "another"]}
+    tape.add_after(tape.one("readable"), text=json.dumps(view), where="instance_ids")
+
+    check = judge(Trace.from_mappings(tape.records)).check("told.lists_instances")
+
+    assert check.outcome is Outcome.FAILED
+    assert "not affected another" in check.evidence[0].message
+
+
+@pytest.mark.parametrize("text", ['{"instance_ids"', '["instance_ids"]', '{"instance_ids": 5}'])
+def test_what_is_no_list_of_instances_is_not_taken_for_one(text: str) -> None:
+    tape = Tape(SCENES["full"]())
+    for seen in tape.all("notification", state="PLANNED_MAINTENANCE"):
+        del seen["instances"]
+    tape.add_after(tape.one("readable"), text=text)
+
+    verdict = judge(Trace.from_mappings(tape.records))
+
+    assert verdict.check("told.lists_instances").outcome is Outcome.NOT_APPLICABLE
 
 
 def test_what_exact_witnesses_do_not_prove_fails() -> None:

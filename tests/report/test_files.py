@@ -143,6 +143,21 @@ def test_a_waived_check_is_skipped_with_the_reason() -> None:
     assert "the alarm is lost" in skipped.attrib["message"]
 
 
+def test_a_check_that_is_proven_nowhere_is_skipped_and_says_what_is_open() -> None:
+    tape = Tape(SCENES["full"]())
+    for host in ("compute-1", "compute-2", "compute-3"):
+        disabled = tape.one("service", host=host, status="disabled")
+        disabled.update(at=disabled["at"] + 0.2, not_before=disabled["at"])
+    trace = Trace.from_mappings(tape.records)
+
+    found = cases(Report("full", judge(trace), trace, 1.0))
+    skipped = found["full.order.disable_before_planned"].find("skipped")
+
+    assert skipped is not None
+    assert skipped.attrib["message"] == "it could not be proven"
+    assert "(not proven) expected compute-1" in (skipped.text or "")
+
+
 def test_what_was_not_proven_is_told_in_a_passed_case() -> None:
     output = cases(make("reboot_unseen"))["reboot_unseen.order.told_before_work"].find("system-out")
 

@@ -207,10 +207,9 @@ def late_reply(story: Story) -> Findings:
             if until is None:
                 continue
             same = any(
-                other.record.accepted
+                (other.record.accepted or other.may_agree)
                 and other.record.project_id == record.project_id
-                and other.record.state == record.state
-                and other.record.instance_actions == record.instance_actions
+                and _says_the_same(other, answer)
                 for other in part.answers[:place]
             )
             late = answer.moment.lower > until.upper

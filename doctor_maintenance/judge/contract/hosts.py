@@ -14,7 +14,7 @@ from doctor_maintenance.judge.contract.clause import (
     unproven,
 )
 from doctor_maintenance.judge.lives import Seen, is_bound_to
-from doctor_maintenance.judge.moment import Moment
+from doctor_maintenance.judge.moment import Moment, Result, in_order, surely_before
 from doctor_maintenance.judge.records import SshCheck
 from doctor_maintenance.judge.rounds import Round
 from doctor_maintenance.judge.story import Story
@@ -57,53 +57,56 @@ def emptied(story: Story) -> Findings:
     "DESIGN 2: several hosts",
 )
 def one_at_a_time(story: Story) -> Findings:
-    """Judge the rounds against each other, each from its disabling to its end."""
-    spans = [(part, *_span(story, part)) for part in story.rounds]
-    spans = [
-        item for item in spans if story.host_state(item[0].host) != HostState.MAINTENANCE_FAILED
+    """Judge the rounds against each other, each from its disabling to its end.
+
+    Where Nova was not looked at often enough for that, from step 7 to step 11, which carry the time.
+    """
+    kept = [
+        part
+        for part in story.rounds
+        if story.host_state(part.host) != HostState.MAINTENANCE_FAILED
+        and (part.disable is not None or part.in_maintenance is not None)
     ]
+    for place, part in enumerate(kept):
+        others = [other for other in kept[:place] if other.host != part.host]
+        if others:
+            yield _at_once(story, part, others)
+
+
+def _at_once(story: Story, part: Round, others: list[Round]) -> Finding:
     allowed = story.scenario.hosts_at_once
-    for place, (part, begin, _) in enumerate(spans):
-        if place == 0:
-            continue
-        others = [item for item in spans[:place] if item[0].host != part.host]
-        surely = [
-            item[0]
-            for item in others
-            if begin.upper < item[2].lower and item[1].upper <= begin.lower
-        ]
-        perhaps = [item[0] for item in others if begin.lower < item[2].upper]
-        yield _at_once(story, part, begin, surely, perhaps, allowed)
-
-
-def _span(story: Story, part: Round) -> tuple[Moment, Moment]:
-    end = part.end or story.after_the_end
-    if part.disable is not None:
-        return part.disable.moment, end
-    if part.in_maintenance is not None:
-        return part.in_maintenance.sent, end
-    return end, end
-
-
-def _at_once(
-    story: Story,
-    part: Round,
-    begin: Moment,
-    surely: list[Round],
-    perhaps: list[Round],
-    allowed: int,
-) -> Finding:
+    begin = _begin(part)
+    surely = [other for other in others if surely_before(begin, other.end or story.after_the_end)]
+    perhaps = [other for other in others if not _apart(story, other, part)]
     found = surely if len(surely) >= allowed else perhaps
+    if len(found) < allowed:
+        return HELD
     message = (
         f"{part.host}: expected at most {allowed} at a time in maintenance; when it began {story.when(begin)},"
         f" {', '.join(other.host for other in found)} had not ended"
     )
     records = [item.disable.record for item in (part, *found) if item.disable is not None]
-    if len(surely) >= allowed:
+    if found is surely:
         return broken(message, *records)
-    if len(perhaps) >= allowed and not begin.known:
-        return unproven(f"not proven: {message}", *records)
-    return HELD
+    return unproven(f"not proven: {message}", *records)
+
+
+def _begin(part: Round) -> Moment:
+    if part.disable is not None:
+        return part.disable.moment
+    assert part.in_maintenance is not None
+    return part.in_maintenance.sent
+
+
+def _apart(story: Story, earlier: Round, later: Round) -> bool:
+    """Return whether two hosts are proven not to have been in maintenance at the same time."""
+    end = earlier.end or story.after_the_end
+    if in_order(end, _begin(later)) is Result.HELD:
+        return True
+    if earlier.in_maintenance is None or later.in_maintenance is None:
+        return True
+    over = earlier.over.sent if earlier.over is not None else story.after_the_end
+    return in_order(over, later.in_maintenance.sent) is Result.HELD
 
 
 def _ended_well(story: Story) -> Iterator[Round]:

@@ -211,8 +211,9 @@ def hosts_fit_events(story: Story) -> Findings:
                 )
             elif state == HostState.MAINTENANCE_FAILED:
                 good, expected = (
-                    began and not over,
-                    "IN_MAINTENANCE and no MAINTENANCE_OVER to the inspector",
+                    not over and (began or _is_disabled(story, host)),
+                    "IN_MAINTENANCE and no MAINTENANCE_OVER to the inspector, or a nova-compute that could"
+                    " not be enabled after a cancellation",
                 )
             else:
                 continue
@@ -227,3 +228,8 @@ def hosts_fit_events(story: Story) -> Findings:
                     *(record for message in evidence for record in message.records),
                 )
             )
+
+
+def _is_disabled(story: Story, host: str) -> bool:
+    seen = story.services.get(host)
+    return bool(seen) and seen[-1].record.status == "disabled"

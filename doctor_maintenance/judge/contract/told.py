@@ -82,12 +82,12 @@ def lists_instances(story: Story) -> Findings:
     """Judge the list that a project is told (guideline: containers or VMs on the host or the part of it)."""
     for part in story.rounds:
         for message in part.project_messages(NotificationState.PLANNED_MAINTENANCE):
-            listed = message.content.instances
-            if listed is None:
+            if message.listed is None:
                 continue
+            listed = message.listed.instances
             project_id = message.content.project_id
             begin = part.disable.moment.upper if part.disable else message.sent.lower
-            read_at = max((seen.moment.upper for seen in message.arrivals), default=begin)
+            read_at = message.listed.read.moment.upper
             must = {
                 life.instance_id
                 for life in story.payload(part, project_id)
@@ -102,6 +102,7 @@ def lists_instances(story: Story) -> Findings:
                     f"{part.host}: expected the list for project {project_id} to hold its affected instances there;"
                     f" missing {', '.join(missing) or 'none'}; not affected {', '.join(foreign) or 'none'}",
                     *message.records,
+                    message.listed.read.record,
                 )
             )
 
