@@ -105,7 +105,8 @@ def _owner_of(world: World, instance: str) -> str:
 def _by_default(world: World) -> Iterator[tuple[str, str]]:
     """Return the projects that did not reply, where the default action stops an instance."""
     session = world.tool.session
-    if session is None or world.case.session.default_action is Action.LIVE_MIGRATE:
+    live = world.case.session.default_action is Action.LIVE_MIGRATE
+    if session is None or (live and not world.case.timing.pause_s):
         return
     for project in world.case.projects:
         for _, announcement in session.announcements(project.name):

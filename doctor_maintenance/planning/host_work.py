@@ -120,12 +120,12 @@ class HostWork:
         return self._work(now) if self._in_maintenance else self._enable(now)
 
     def release(self, now: float) -> list[do.Command]:
-        """Put a failed host back to production as it is."""
+        """Put a failed host back to production as it is, with what was left on it running again."""
         if self.phase is not Phase.FAILED:
             return []
         self._round += 1
         self.released = self._in_maintenance
-        return self._enable(now)
+        return self._restore(now) if self._in_maintenance else self._enable(now)
 
     # Steps 1 to 3: disable, look, tell.
 
@@ -260,6 +260,9 @@ class HostWork:
             self.phase = Phase.WORKING
             step = self._steps[self._step]
             return [self._give(do.Maintain(self._key(f"work-{step.value}"), self.host, step))]
+        return self._restore(now)
+
+    def _restore(self, now: float) -> list[do.Command]:
         # What its owner had switched off stays off.
         left = tuple(sorted(key for key, seen in self.remaining.items() if seen.status == "ACTIVE"))
         if not left:
@@ -267,7 +270,7 @@ class HostWork:
         self.phase = Phase.RESTORING
         return [self._give(do.RestoreInstances(self._key("restore"), self.host, left))]
 
-    def _restored(self, event: saw.Done, now: float) -> list[do.Command]:
+    def _restored(self, event: saw.Event, now: float) -> list[do.Command]:
         return self._enable(now)
 
     # Steps 10 to 13.
@@ -359,6 +362,7 @@ class HostWork:
             Phase.CLOSING: self._closed,
             Phase.REVERTING: self._reverted,
             Phase.RETRACTING: self._retracted,
+            Phase.RESTORING: self._restored if self.released else None,
         }.get(self.phase)
         if after is not None:
             self.reason = self.reason or event.reason

@@ -7,8 +7,8 @@ from typing import Any
 
 from doctor_maintenance.planning import commands as do
 from doctor_maintenance.planning import events as saw
-from doctor_maintenance.protocol import HostState, SessionState
-from tests.planning.test_session import A1, Play, session
+from doctor_maintenance.protocol import HostState, MaintenanceType, SessionState
+from tests.planning.test_session import A1, Play, leave, session
 
 
 def disabling_seems_to_fail(command: Any) -> str | None:
@@ -79,3 +79,41 @@ def test_the_inspector_is_told_that_it_is_over_if_it_may_have_been_told_of_the_m
         "tell project-a MAINTENANCE_CANCELED",
         "end MAINTENANCE_CANCELED",
     ]
+
+
+def rebooting_fails(command: Any) -> str | None:
+    return "no answer" if getattr(command, "step", "") == "REBOOT" else None
+
+
+def test_a_released_host_gets_its_instances_running_first() -> None:
+    """Seed 3139: a standby that had been left on the host stayed SHUTOFF."""
+    play = Play(
+        session("h1", kind=MaintenanceType.REBOOT),
+        {"h1": [A1]},
+        {"project-a": leave},
+        fail=rebooting_fails,
+    )
+    play.run()
+    play.log.clear()
+
+    play.tell(saw.OperatorReleased("h1"))
+
+    assert play.log[:2] == ["restore a1", "EnableCompute h1"]
+
+
+def test_a_released_host_is_put_back_even_if_its_instances_do_not_run() -> None:
+    play = Play(
+        session("h1", kind=MaintenanceType.REBOOT),
+        {"h1": [A1]},
+        {"project-a": leave},
+        fail=lambda command: (
+            "SHUTOFF" if isinstance(command, do.RestoreInstances) else rebooting_fails(command)
+        ),
+    )
+    play.run()
+    play.log.clear()
+
+    play.tell(saw.OperatorReleased("h1"))
+
+    assert play.log[:2] == ["restore a1", "EnableCompute h1"]
+    assert play.disabled == set()

@@ -212,8 +212,7 @@ def hosts_fit_events(story: Story) -> Findings:
             elif state == HostState.MAINTENANCE_FAILED:
                 good, expected = (
                     not over and (began or _is_disabled(story, host)),
-                    "IN_MAINTENANCE and no MAINTENANCE_OVER to the inspector, or a nova-compute that could"
-                    " not be enabled after a cancellation",
+                    "IN_MAINTENANCE and no MAINTENANCE_OVER to the inspector, or nova-compute left disabled",
                 )
             else:
                 continue
@@ -231,5 +230,5 @@ def hosts_fit_events(story: Story) -> Findings:
 
 
 def _is_disabled(story: Story, host: str) -> bool:
-    seen = story.services.get(host)
+    seen = story.services.get(host, [])
     return bool(seen) and seen[-1].record.status == "disabled"
