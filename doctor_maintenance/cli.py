@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from doctor_maintenance.exceptions import MaintenanceError, PreconditionError, UsageError
+from doctor_maintenance.options import values
+from doctor_maintenance.secret_words import HidingFormatter, hide
 from doctor_maintenance.settings import Settings
 
 PROGRAM = "doctor-maintenance"
@@ -97,7 +99,7 @@ def _run(name: str, summary: str, words: list[str]) -> int:
     else:
         args = parser.parse_intermixed_args(words)
         settings = Settings()
-    _log_to_stderr(settings.log_level)
+    _log_to_stderr(settings)
     status = module.run(args, settings)
     assert isinstance(status, int)
     return status
@@ -139,12 +141,17 @@ def _summary(path: Path) -> str:
     return text.split("\n", 1)[0]
 
 
-def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(
-        level=level,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+def _log_to_stderr(settings: Settings) -> None:
+    level = settings.log_level
+    for option, value in values(settings):
+        if option.rule.secret:
+            hide(value)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(HidingFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
+    logging.getLogger("urllib3").setLevel(
+        logging.INFO
+    )  # its DEBUG shows alarm URLs with their word
     if level != "DEBUG":  # each of these tells its own life at INFO
         for noisy in (
             "paramiko",

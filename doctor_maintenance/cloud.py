@@ -27,6 +27,7 @@ from openstack.config import OpenStackConfig, cloud_region, loader
 from openstack.connection import Connection
 
 from doctor_maintenance.exceptions import CloudError, PreconditionError
+from doctor_maintenance.secret_words import hide
 from doctor_maintenance.settings import CloudSettings
 
 T = TypeVar("T")
@@ -193,7 +194,9 @@ def _named_region(name: str, carrier: requests.Session, timeout_s: float) -> Any
         session_constructor=partial(keystone_session.Session, session=carrier),  # type: ignore[arg-type]
     )
     try:
-        return config.get_one(cloud=name, api_timeout=timeout_s)
+        region = config.get_one(cloud=name, api_timeout=timeout_s)
+        hide(region.config.get("auth", {}).get("password"))
+        return region
     except sdk_errors.SDKException as error:
         raise PreconditionError(
             f"cloud {name!r} cannot be used: {error}; look at clouds.yaml, and at OS_CLIENT_CONFIG_FILE "
@@ -217,6 +220,7 @@ def _password(auth: Mapping[str, str]) -> v3.Password:
         whole.setdefault("user_domain_name", "Default")
     if "project_name" in whole and "project_domain_id" not in whole:
         whole.setdefault("project_domain_name", "Default")
+    hide(whole["password"])
     return v3.Password(**whole)
 
 

@@ -105,6 +105,17 @@ def options(root: type) -> Iterator[Option]:
                 yield Option(group, each.name, kind, each.default, each.metadata["rule"])
 
 
+def values(settings: Any) -> Iterator[tuple[Option, Any]]:
+    """Yield every option with its value.
+
+    Args:
+        settings: an instance of a root.
+    """
+    for option in options(type(settings)):
+        owner = settings if option.group == DEFAULT_GROUP else getattr(settings, option.group)
+        yield option, getattr(owner, option.name)
+
+
 def describe(option: Option) -> list[str]:
     """Return what is to be known of an option, a sentence a line."""
     rule = option.rule

@@ -24,6 +24,8 @@ from doctor_maintenance.exceptions import (
     RemoteProtocolError,
     RequestRefused,
 )
+from doctor_maintenance.secret_words import SHOWN
+from doctor_maintenance.serving import SHOWN_PATH
 
 LOG = logging.getLogger(__name__)
 
@@ -117,6 +119,14 @@ def route(
         handler: validates the request, hands it over and answers.
     """
 
+    def shown() -> None:
+        if request.path.startswith(f"{path}/"):
+            request.environ[SHOWN_PATH] = (
+                f"{path}/{SHOWN}"  # a wrong word may be nearly the right one
+            )
+
+    app.before_request(shown)
+
     def view(given: str | None = None) -> Response:
         check_secret(given, secret)
         return handler()
@@ -124,8 +134,3 @@ def route(
     name = f"{method} {path}".replace(".", " ")
     app.add_url_rule(path, name, view, methods=[method])
     app.add_url_rule(f"{path}/<given>", f"{name} with a word", view, methods=[method])
-
-
-def guarded(path: str, secret: str | None) -> str:
-    """Return the path as a caller who knows the word writes it."""
-    return path if secret is None else f"{path}/{secret}"

@@ -40,6 +40,9 @@ IDLE_TIMEOUT_S = 120
 MOST_CONNECTIONS = 1_000
 """How many connections are open at once; a further one waits to be accepted."""
 
+SHOWN_PATH = "doctor_maintenance.shown_path"
+"""What an application puts into the request if the log is not to show its path."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:
@@ -240,7 +243,7 @@ def _logged(app: WSGIApplication) -> WSGIApplication:
             LOG.debug(
                 "%s %s from %s: %s",
                 environ.get("REQUEST_METHOD"),
-                environ.get("PATH_INFO"),
+                environ.get(SHOWN_PATH, environ.get("PATH_INFO")),
                 environ.get("REMOTE_ADDR"),
                 status,
             )

@@ -10,8 +10,9 @@ from __future__ import annotations
 from flask import Flask, Response
 
 from doctor_maintenance.clock import Clock
-from doctor_maintenance.receiver import DEFAULT_MAX_BODY_BYTES, answer, guarded, read_json, route
+from doctor_maintenance.receiver import DEFAULT_MAX_BODY_BYTES, answer, read_json, route
 from doctor_maintenance.receiver import create_app as create_receiver
+from doctor_maintenance.secret_words import guarded
 from sample_app_manager.manager import Manager
 
 ALARM_PATH = "/maintenance"

@@ -13,6 +13,7 @@ from typing import Any
 from doctor_maintenance.deployment.preconditions import Ground
 from doctor_maintenance.deployment.rest import Rest
 from doctor_maintenance.deployment.spec import Account, ApplicationSpec, Spec
+from doctor_maintenance.secret_words import hide
 
 _SPARE = 2
 """Room in the quotas for an instance that is built while the one it replaces is being deleted."""
@@ -57,6 +58,7 @@ def create_account(
         {"project": {"name": name, "domain_id": ground.domain_id, "description": described}},
     )["project"]
     secret = password()
+    hide(secret)
     user = rest.post(
         "identity",
         "/users",

@@ -11,8 +11,9 @@ from flask import Flask, Response
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.inspector.inspector import Inspector
 from doctor_maintenance.inspector.policy import read_events
-from doctor_maintenance.receiver import DEFAULT_MAX_BODY_BYTES, answer, guarded, read_json, route
+from doctor_maintenance.receiver import DEFAULT_MAX_BODY_BYTES, answer, read_json, route
 from doctor_maintenance.receiver import create_app as create_receiver
+from doctor_maintenance.secret_words import guarded
 
 ALARM_PATH = "/maintenance"
 EVENTS_PATH = "/events"

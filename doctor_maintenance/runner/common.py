@@ -22,6 +22,7 @@ from doctor_maintenance.runner.recorder import Recorder
 from doctor_maintenance.runner.stage import ComputeHost, Placed, SshSettings
 from doctor_maintenance.runner.watch import COMPUTE_MICROVERSION, CloudWatch
 from doctor_maintenance.scenario import Application
+from doctor_maintenance.secret_words import guarded
 from doctor_maintenance.workers import Workers
 
 _TIMEOUT_S = 30.0
@@ -46,6 +47,8 @@ class CommonStage(ABC):
     """
 
     exact = False
+    inspector_secret: str | None = None
+    """The word that the inspector's URLs end with."""
 
     def __init__(
         self,
@@ -192,7 +195,7 @@ class CommonStage(ABC):
                 "monitor_event_id": f"runner-{status}-{host}",
             },
         }
-        url = f"{self.inspector_url}/events"
+        url = self.inspector_url + guarded("/events", self.inspector_secret)
         call_json(f"inspector: {host} is {status}", lambda: self._send("PUT", url, [event]))
 
     def _plan(self, applications: Sequence[Application]) -> Deployment:

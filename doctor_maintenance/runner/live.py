@@ -31,6 +31,7 @@ from doctor_maintenance.runner.recorder import Recorder
 from doctor_maintenance.runner.stage import Placed, Probes, SshSettings, Watch
 from doctor_maintenance.runner.watch import CloudWatch, Look, changes
 from doctor_maintenance.scenario import Application, Fault
+from doctor_maintenance.secret_words import guarded, hide, new_word
 from doctor_maintenance.settings import CloudSettings, Settings
 from doctor_maintenance.workers import Workers
 
@@ -39,6 +40,7 @@ READY_S = 30.0
 
 _STOP_S = 10.0
 _POLL_S = 0.1
+_ALARM_PATH = "/maintenance"
 _PROJECT_CLOUD = "project"
 _OWN_ACCOUNT = frozenset({"session"})
 """What the admin tool says of itself in its own file; the runner asks its API instead."""
@@ -93,6 +95,13 @@ def start_simulator(
     return process, LiveCloud(known, about["control_url"])
 
 
+def _word(configured: str | None) -> str:
+    """Return the word that guards an alarm URL: a new one for each run and part, unless one is configured."""
+    word = configured or new_word()
+    hide(word)
+    return word
+
+
 class ProbeDisplay(Protocol):
     """Shows what a probe knows; may be called from any thread."""
 
@@ -137,7 +146,9 @@ class LiveStage(CommonStage):
         self.run_id = secrets.token_hex(4)
         self.clock = clock
         self._admin_tool = self._start("admin-tool")
-        self._inspector = self._start("inspector")
+        self.inspector_secret = _word(settings.inspector.secret)
+        guard = replace(settings.inspector, secret=self.inspector_secret)
+        self._inspector = self._start("inspector", settings=replace(settings, inspector=guard))
         ssh = settings.ssh
         super().__init__(
             clock=clock,
@@ -185,7 +196,7 @@ class LiveStage(CommonStage):
 
     def inspector_alarm_url(self) -> str:
         """Return where the alarm on hosts posts to."""
-        return f"{self.inspector_url}/maintenance"
+        return self.inspector_url + guarded(_ALARM_PATH, self.inspector_secret)
 
     def start_app_manager(self, account: Account, application: Application) -> Flow[str]:
         """Start the app manager of a project, with that project's rights."""
@@ -200,6 +211,7 @@ class LiveStage(CommonStage):
             action=application.action.value,
             single_action=None if single is None else single.value,
             admin_tool_url=admin_tool_url,
+            secret=_word(self._settings.app_manager.secret),
         )
         name = f"app-manager-{application.name}"
         clouds = self._folder / f"{name}.clouds.yaml"
@@ -210,7 +222,7 @@ class LiveStage(CommonStage):
         process = self._start("app-manager", name, settings, clouds)
         self._managers.append(process)
         url = yield from blocking(lambda: process.url(READY_S))
-        return f"{url}/maintenance"
+        return url + guarded(_ALARM_PATH, own.secret)
 
     def stop_app_managers(self) -> Flow[None]:
         """End every app manager."""
@@ -323,9 +335,12 @@ class _PollingWatch:
         self._task = start(self._stage.clock, self._stage.workers, self._look_for_ever())
 
     def end(self) -> Flow[None]:
+        self.stop()
+        yield from self._look()
+
+    def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
-        yield from self._look()
 
     def _look_for_ever(self) -> Flow[None]:
         while True:

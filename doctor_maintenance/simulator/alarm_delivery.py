@@ -20,6 +20,7 @@ import requests
 
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.protocol import times
+from doctor_maintenance.secret_words import origin
 from doctor_maintenance.simulator.event_definitions import Event
 from doctor_maintenance.simulator.events import Emit
 from doctor_maintenance.simulator.faults import Behaviour, Faults
@@ -41,7 +42,7 @@ class Posted:
 
     Attributes:
         at: when it ended, seconds since the epoch.
-        url: where it went.
+        url: where it went, without the path: an alarm URL is a secret of who set the alarm.
         message_id: of the notification.
         result: the HTTP status, or the name of the error.
     """
@@ -122,22 +123,21 @@ class Delivery:
             return answer.status_code
 
         def done(outcome: Outcome[int]) -> None:
-            failed = outcome.error is not None
-            self._done(url, event, repr(outcome.error) if failed else str(outcome.value))
+            error = outcome.error
+            self._done(url, event, str(outcome.value) if error is None else type(error).__name__)
 
         def start() -> None:
             text = body.decode(errors="replace")
-            self._emit(
-                "readable", {"project_id": project_id, "where": f"alarm {url}", "text": text}
-            )
+            self._emit("readable", {"project_id": project_id, "where": "alarm", "text": text})
             self._workers.submit(send, done)
 
         self._clock.call_later(delay_s, start)
 
     def _done(self, url: str, event: Event, result: str) -> None:
         level = logging.INFO if result.startswith("2") else logging.WARNING
-        LOG.log(level, "alarm on %s: POST %s: %s", event.event_type, url, result)
-        self.posted.append(Posted(self._clock.now(), url, event.message_id, result))
+        where = origin(url)
+        LOG.log(level, "alarm on %s: POST %s: %s", event.event_type, where, result)
+        self.posted.append(Posted(self._clock.now(), where, event.message_id, result))
 
 
 def reason_data(event: Event) -> dict[str, Any]:
