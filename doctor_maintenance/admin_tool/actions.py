@@ -14,6 +14,7 @@ from typing import assert_never
 
 from doctor_maintenance.admin_tool.calls import CloudCalls
 from doctor_maintenance.admin_tool.host_side import HostSide
+from doctor_maintenance.admin_tool.journal import JournalError
 from doctor_maintenance.admin_tool.moves import Mover
 from doctor_maintenance.admin_tool.notifier import Notifier
 from doctor_maintenance.admin_tool.patience import patiently
@@ -51,6 +52,8 @@ class Actions:
         """Perform a command and return the event that answers it."""
         try:
             return (yield from self._perform(command))
+        except JournalError:
+            raise  # nothing is wrong with the command
         except MaintenanceError as error:
             permanent = isinstance(error, CloudError) and error.permanent
             return saw.CommandFailed(command.key, str(error), permanent)

@@ -3,6 +3,10 @@
 
 It decides nothing. One engine a process, on one Clock; everything here runs on that clock, so there are no
 locks, and nothing waits: commands are flows, deadlines are timers.
+
+A session that cannot be driven any more, because the journal does not take its events or another admin tool
+has it, is let go: its flows are cancelled and its timers forgotten. Taking it up again is the same as after
+a crash, so there is one way back and not two.
 """
 
 from __future__ import annotations
@@ -12,10 +16,18 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from doctor_maintenance.admin_tool.journal import Journal
+from doctor_maintenance.admin_tool.journal import (
+    Journal,
+    JournalError,
+    Listed,
+    OpenedMeanwhileError,
+)
+from doctor_maintenance.admin_tool.leases import DEFAULT_LEASE_S, Leases
+from doctor_maintenance.admin_tool.narration import describe, log_event
+from doctor_maintenance.admin_tool.sessions import Known, Sessions, held_hosts
 from doctor_maintenance.clock import Clock, TimerHandle
-from doctor_maintenance.exceptions import ConflictError, LimitError, NotFoundError
-from doctor_maintenance.flow import Flow, start
+from doctor_maintenance.exceptions import ConflictError, LimitError
+from doctor_maintenance.flow import Flow, Task, start
 from doctor_maintenance.observations import Observe, ignore
 from doctor_maintenance.planning import Session, SessionRequest, SessionRules, codec
 from doctor_maintenance.planning import commands as do
@@ -26,6 +38,19 @@ from doctor_maintenance.workers import Outcome, Workers
 LOG = logging.getLogger(__name__)
 
 _LEFT_ALONE = frozenset({HostState.MAINTENANCE_OVER, HostState.MAINTENANCE_CANCELED})
+_OPEN_TRIES = 5
+
+
+class DrivenElsewhereError(JournalError):
+    """Another admin tool drives the session, and has to be asked.
+
+    Args:
+        url: where that one is reached.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__("another admin tool drives the session at present; try again")
+        self.url = url
 
 
 class Performer(Protocol):
@@ -46,6 +71,7 @@ class Engine:
         rules: of new sessions.
         observe: told of every change of a session (kind ``session``).
         max_sessions: how many are kept at most; a further one is refused.
+        lease_s: after how long another admin tool on the journal that is silent is taken for dead.
 
     Attributes:
         rules: of new sessions; ``base_url`` is known only once the API listens.
@@ -61,6 +87,7 @@ class Engine:
         rules: SessionRules,
         observe: Observe = ignore,
         max_sessions: int = 1000,
+        lease_s: float = DEFAULT_LEASE_S,
     ) -> None:
         self.rules = rules
         self._clock = clock
@@ -69,7 +96,9 @@ class Engine:
         self._journal = journal
         self._observe = observe
         self._max_sessions = max_sessions
-        self._sessions: dict[str, Session] = {}
+        self._sessions = Sessions(journal)
+        self._leases = Leases(clock, journal, lease_s, self._take_up_free, self._let_go_all)
+        self._tasks: dict[str, dict[str, Task[saw.Event]]] = {}
         self._timers: dict[tuple[str, str], TimerHandle] = {}
         self._seen: dict[str, Mapping[str, Any]] = {}
         self._accepting = True
@@ -90,40 +119,54 @@ class Engine:
         """
         if not self._accepting:
             raise ConflictError("the admin tool is ending; it begins no session")
-        if len(self._sessions) >= self._max_sessions:
-            raise LimitError(
-                f"{self._max_sessions} sessions are kept already; delete some that are over"
-            )
-        held = self._held_hosts()
-        for host in request.hosts:
-            if host in held:
-                raise ConflictError(f"hosts: {host} is in the session {held[host]}")
         session = Session(request, rules if rules is not None else self.rules)
-        self._journal.open(session.request, session.rules)
-        self._sessions[session.session_id] = session
+        self._store(session)
+        known = self._sessions.add(session)
         LOG.info(
             "session %s: %s maintenance of %s",
             session.session_id,
             request.type.value,
             ", ".join(request.hosts),
         )
-        self._take(session, saw.Opened())
+        self._take(known, saw.Opened())
         return session
 
+    def _store(self, session: Session) -> None:
+        """Store a new session, if there may be one: as all sessions are at that very moment."""
+        for left in reversed(range(_OPEN_TRIES)):
+            opened, _ = self._sessions.refresh()
+            known = self._sessions.all()
+            if len(known) >= self._max_sessions:
+                raise LimitError(
+                    f"{self._max_sessions} sessions are kept already; delete some that are over"
+                )
+            held = held_hosts(known, _LEFT_ALONE)
+            for host in session.request.hosts:
+                if host in held:
+                    raise ConflictError(f"hosts: {host} is in the session {held[host]}")
+            try:
+                return self._journal.open(session.request, session.rules, opened)
+            except OpenedMeanwhileError:
+                if not left:
+                    raise
+
     def sessions(self) -> list[Session]:
-        """Return all sessions, the oldest first."""
-        return list(self._sessions.values())
+        """Return all sessions, the oldest first.
+
+        Raises:
+            JournalError: the journal does not answer.
+        """
+        self._sessions.refresh()
+        return [known.session for known in self._sessions.all()]
 
     def find(self, session_id: str) -> Session:
-        """Return a session.
+        """Return a session, whoever drives it.
 
         Raises:
             NotFoundError: there is none.
+            JournalError: the journal does not answer.
         """
-        session = self._sessions.get(session_id)
-        if session is None:
-            raise NotFoundError("no such maintenance session")
-        return session
+        return self._sessions.find(session_id).session
 
     def reply(self, session_id: str, project_id: str, number: int, reply: Reply) -> bool:
         """Take a project's reply (step 5).
@@ -133,11 +176,14 @@ class Engine:
 
         Raises:
             RequestRefused: it cannot be taken; the message says why.
+            DrivenElsewhereError: another admin tool has to be asked.
         """
-        session = self.find(session_id)
-        if not session.check_reply(project_id, number, reply, self._clock.now()):
+        # First of all whether it concerns the project: what else is wrong is none of its business.
+        self.find(session_id).announcement(project_id, number)
+        known = self._drive(session_id)
+        if not known.session.check_reply(project_id, number, reply, self._clock.now()):
             return False
-        self._take(session, saw.ReplyReceived(project_id, number, reply))
+        self._take(known, saw.ReplyReceived(project_id, number, reply))
         return True
 
     def operate(
@@ -150,10 +196,11 @@ class Engine:
         Raises:
             NotFoundError: there is no such session.
             ConflictError: its state does not allow it.
+            DrivenElsewhereError: another admin tool has to be asked.
         """
-        session = self.find(session_id)
-        self._take(session, event)
-        return session
+        known = self._drive(session_id)
+        self._take(known, event)
+        return known.session
 
     def remove(self, session_id: str) -> None:
         """Forget a session that is over.
@@ -161,8 +208,9 @@ class Engine:
         Raises:
             NotFoundError: there is no such session.
             ConflictError: it runs, or names a host that is left in maintenance.
+            DrivenElsewhereError: another admin tool has to be asked.
         """
-        session = self.find(session_id)
+        session = self._drive(session_id).session
         if not session.state.final:
             raise ConflictError(
                 f"session {session_id} is {session.state.value}; cancel it before it is deleted"
@@ -172,38 +220,31 @@ class Engine:
             raise ConflictError(
                 f"session {session_id} leaves {', '.join(failed)} in maintenance; continue or release it first"
             )
-        del self._sessions[session_id]
-        self._seen.pop(session_id, None)
         self._journal.remove(session_id)
+        self._sessions.remove(session_id)
+        self._seen.pop(session_id, None)
 
     def timeline(self, session_id: str) -> list[dict[str, Any]]:
         """Return what happened in a session, as an operator may see it."""
-        stored = self._journal.session(session_id)
         return [
-            {"at": times.to_iso(at), **codec.event_to_data(event)} for at, event in stored.events
+            {"at": times.to_iso(at), **codec.event_to_data(event)}
+            for at, event in self._journal.events(session_id)
         ]
 
     # Beginning and end.
 
     def recover(self) -> None:
-        """Take up the sessions of the journal where they were left: on the clock, before anything else."""
-        for session_id in self._journal.session_ids():
-            stored = self._journal.session(session_id)
-            session = Session(stored.request, stored.rules)
-            self._sessions[session_id] = session
-            timers = _replay(session, stored.events)
-            if not stored.events:
-                self._take(session, saw.Opened())
-                continue
-            for name, when in timers.items():
-                self._set_timer(session, do.SetTimer(name, when))
-            for command in session.outstanding:
-                LOG.info("session %s: taken up again: %s", session_id, command.key)
-                self._begin(session, command)
-            self._tell(session)
+        """Take up the sessions of the journal where they were left: on the clock, before anything else.
+
+        Raises:
+            JournalError: the journal does not answer.
+        """
+        self._leases.begin()
 
     def close(self, within_s: float, done: Callable[[], None]) -> None:
         """Cancel what can be canceled, wait for what is in maintenance, and begin nothing more.
+
+        If another admin tool on the journal lives, it goes on with the sessions instead.
 
         Args:
             within_s: the longest wait, in seconds.
@@ -214,18 +255,23 @@ class Engine:
         def end() -> None:
             self._clock.cancel(late)
             self._when_quiet = None
-            for session in self._sessions.values():
-                self._warn_of_what_stays(session)
+            for known in self._sessions.driven():
+                self._warn_of_what_stays(known.session)
+            self._let_go_all()
+            self._leases.end()
             done()
 
         late = self._clock.call_later(within_s, end)
         self._when_quiet = end
-        for session in self._running():
-            self._take(session, saw.OperatorCanceled())
+        if self._leases.others:
+            LOG.info("another admin tool goes on with %d sessions", len(self._running()))
+            self._let_go_all()
+        for known in self._running():
+            self._hear(known, saw.OperatorCanceled())
         self._check_quiet()
 
-    def _running(self) -> list[Session]:
-        return [session for session in self._sessions.values() if not session.state.final]
+    def _running(self) -> list[Known]:
+        return [known for known in self._sessions.driven() if not known.session.state.final]
 
     def _check_quiet(self) -> None:
         if self._when_quiet is not None and not self._running():
@@ -242,64 +288,148 @@ class Engine:
                     work.state.value,
                 )
 
-    def _held_hosts(self) -> dict[str, str]:
-        return {
-            work.host: session.session_id
-            for session in self._sessions.values()
-            for work in session.works.values()
-            if work.state not in _LEFT_ALONE
-        }
+    # Which sessions we drive.
+
+    def _drive(self, session_id: str) -> Known:
+        """Return a session that we drive; one that nobody drives is taken up."""
+        known = self._sessions.find(session_id)
+        if known.driven:
+            return known
+        listed = self._journal.find(session_id)
+        if listed is not None and (listed.ours or listed.holder is None):
+            taken = self._take_up(listed)
+            if taken is not None:
+                return taken
+            listed = self._journal.find(session_id)
+        raise DrivenElsewhereError(listed.url if listed is not None else "")
+
+    def _take_up_free(self) -> None:
+        """Take up every session that nobody drives and that is not over."""
+        if not self._accepting:
+            return
+        _, sessions = self._sessions.refresh()
+        for listed in sessions:
+            known = self._sessions.get(listed.session_id)
+            if known is None or known.driven or known.over or not self._of_our_cloud(known):
+                continue
+            if listed.ours or listed.holder is None:
+                self._take_up(listed)
+
+    def _of_our_cloud(self, known: Known) -> bool:
+        theirs, ours = known.session.rules.admin_project_id, self.rules.admin_project_id
+        if theirs != ours:
+            LOG.error(
+                "session %s is left alone: it is of a cloud whose admin project is %s, and this one's is %s",
+                known.session.session_id,
+                theirs,
+                ours,
+            )
+        return theirs == ours
+
+    def _take_up(self, listed: Listed) -> Known | None:
+        """Drive a session from where it was left; None if somebody else was quicker."""
+        if not self._journal.claim(listed):
+            return None
+        known = self._sessions.replayed(listed.session_id)
+        known.driven = True
+        session = known.session
+        if not known.length:
+            self._take(known, saw.Opened())
+            return known
+        for name, when in known.timers.items():
+            self._set_timer(known, do.SetTimer(name, when))
+        for command in session.outstanding:
+            LOG.info("session %s: taken up again: %s", session.session_id, command.key)
+            self._begin(known, command)
+        self._tell(session)
+        return known
+
+    def _let_go(self, known: Known) -> None:
+        """Drive a session no longer; what is under way for it is given up."""
+        known.driven = False
+        session_id = known.session.session_id
+        for name in [name for owner, name in self._timers if owner == session_id]:
+            self._cancel_timer(session_id, name)
+        for task in self._tasks.pop(session_id, {}).values():
+            task.cancel()
+
+    def _let_go_all(self) -> None:
+        for known in self._sessions.driven():
+            self._let_go(known)
 
     # An event in, commands out.
 
-    def _take(self, session: Session, event: saw.Event) -> None:
+    def _take(self, known: Known, event: saw.Event) -> None:
+        """Store an event, then act on it.
+
+        Raises:
+            JournalError: it could not be stored; the session is let go.
+        """
         now = self._clock.now()
-        self._journal.append(session.session_id, now, event)
-        _log_event(session, event)
+        session = known.session
+        try:
+            self._journal.append(session.session_id, now, event)
+        except JournalError as error:
+            LOG.error("session %s is let go: %s", session.session_id, error)
+            self._let_go(known)
+            raise
+        known.length += 1
+        log_event(session, event)
         for command in session.handle(event, now):
-            self._give(session, command)
+            self._give(known, command)
         self._tell(session)
         self._check_quiet()
 
-    def _give(self, session: Session, command: do.Command) -> None:
+    def _hear(self, known: Known, event: saw.Event) -> None:
+        """Take an event that nobody waits for."""
+        try:
+            self._take(known, event)
+        except JournalError as error:
+            LOG.debug("session %s: %s is lost: %s", known.session.session_id, event, error)
+
+    def _give(self, known: Known, command: do.Command) -> None:
+        session_id = known.session.session_id
         match command:
             case do.SetTimer():
-                self._set_timer(session, command)
+                self._set_timer(known, command)
             case do.CancelTimer():
-                self._cancel_timer(session.session_id, command.name)
+                self._cancel_timer(session_id, command.name)
             case do.EndSession():
-                LOG.info("session %s: %s", session.session_id, command.state.value)
+                LOG.info("session %s: %s", session_id, command.state.value)
             case _:
-                LOG.info("session %s: %s", session.session_id, describe(command))
-                self._begin(session, command)
+                LOG.info("session %s: %s", session_id, describe(command))
+                self._begin(known, command)
 
-    def _begin(self, session: Session, command: do.Answered) -> None:
+    def _begin(self, known: Known, command: do.Answered) -> None:
         flow = self._performer.perform(command)
-        start(self._clock, self._workers, flow, partial(self._answered, session, command))
+        task = start(self._clock, self._workers, flow, partial(self._answered, known, command))
+        self._tasks.setdefault(known.session.session_id, {})[command.key] = task
 
-    def _answered(
-        self, session: Session, command: do.Answered, outcome: Outcome[saw.Event]
-    ) -> None:
+    def _answered(self, known: Known, command: do.Answered, outcome: Outcome[saw.Event]) -> None:
+        session_id = known.session.session_id
+        if self._tasks.get(session_id, {}).pop(command.key, None) is None:
+            return  # it was let go
+        if isinstance(outcome.error, JournalError):
+            LOG.error("session %s is let go: %s", session_id, outcome.error)
+            self._let_go(known)
+            return
         if outcome.error is None:
             event = outcome.get()
         else:
             # A defect of ours must not leave a session waiting for ever.
-            LOG.error(
-                "session %s: %s failed", session.session_id, command.key, exc_info=outcome.error
-            )
+            LOG.error("session %s: %s failed", session_id, command.key, exc_info=outcome.error)
             event = saw.CommandFailed(command.key, f"internal error: {outcome.error!r}", True)
-        if session.session_id in self._sessions:
-            self._take(session, event)
+        self._hear(known, event)
 
-    def _set_timer(self, session: Session, command: do.SetTimer) -> None:
-        self._cancel_timer(session.session_id, command.name)
+    def _set_timer(self, known: Known, command: do.SetTimer) -> None:
+        session_id = known.session.session_id
+        self._cancel_timer(session_id, command.name)
 
         def fire() -> None:
-            del self._timers[session.session_id, command.name]
-            if session.session_id in self._sessions:
-                self._take(session, saw.TimerFired(command.name))
+            del self._timers[session_id, command.name]
+            self._hear(known, saw.TimerFired(command.name))
 
-        self._timers[session.session_id, command.name] = self._clock.call_at(command.at, fire)
+        self._timers[session_id, command.name] = self._clock.call_at(command.at, fire)
 
     def _cancel_timer(self, session_id: str, name: str) -> None:
         handle = self._timers.pop((session_id, name), None)
@@ -318,72 +448,5 @@ class Engine:
             self._observe("session", record)
 
 
-def describe(command: do.Answered) -> str:
-    """Return a command in words, for the log."""
-    match command:
-        case do.DisableCompute():
-            return f"disable nova-compute on {command.host} (step 1)"
-        case do.EnableCompute():
-            return f"enable nova-compute on {command.host} (step 10)"
-        case do.Survey():
-            return f"look at the instances on {command.host}"
-        case do.NotifyProject():
-            notification = command.notification
-            return f"tell project {notification.project_id}: {notification.state.value}"
-        case do.NotifyHost():
-            notice = command.notification
-            return f"tell the inspector: {notice.host} {notice.state.value}"
-        case do.MoveInstance():
-            return (
-                f"{command.action.value} instance {command.instance_id} off {command.host} (step 6)"
-            )
-        case do.Maintain():
-            return f"maintenance of {command.host}: {command.step.value}"
-        case do.RestoreInstances():
-            return f"see that {len(command.instance_ids)} instances left on {command.host} run"
-
-
-def _log_event(session: Session, event: saw.Event) -> None:
-    match event:
-        case saw.CommandFailed():
-            LOG.warning("session %s: %s: %s", session.session_id, event.key, event.reason)
-        case saw.ReplyReceived():
-            LOG.info(
-                "session %s: project %s replies %s (step 5)",
-                session.session_id,
-                event.project_id,
-                event.reply.to_wire()["state"],
-            )
-        case saw.InstanceMoved():
-            LOG.info(
-                "session %s: instance %s is on %s",
-                session.session_id,
-                event.instance_id,
-                event.to_host,
-            )
-        case saw.OperatorCanceled() | saw.OperatorContinued() | saw.OperatorReleased():
-            LOG.info("session %s: %s", session.session_id, event)
-        case _:
-            LOG.debug("session %s: %s", session.session_id, event)
-
-
 def _hosts_in(session: Session, state: HostState) -> list[str]:
     return [work.host for work in session.works.values() if work.state is state]
-
-
-def _replay(session: Session, events: tuple[tuple[float, saw.Event], ...]) -> dict[str, float]:
-    """Bring a session to where it was, and return the timers that are set."""
-    timers: dict[str, float] = {}
-    for at, event in events:
-        if isinstance(event, saw.TimerFired):
-            timers.pop(event.name, None)
-        try:
-            commands = session.handle(event, at)
-        except ConflictError:
-            continue  # an operator's wish that was refused; it had been stored before it was
-        for command in commands:
-            if isinstance(command, do.SetTimer):
-                timers[command.name] = command.at
-            elif isinstance(command, do.CancelTimer):
-                timers.pop(command.name, None)
-    return timers
