@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``doctor-maintenance explore``: what it prints, what it writes, and its exit status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from doctor_maintenance.cli import main
+from doctor_maintenance.explorer import to_data
+from doctor_maintenance.explorer.mutants import cases
+
+
+def test_some_seeds_without_a_defect_exit_with_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["explore", "--seeds", "30", "--from", "500", "--workers", "1"])
+
+    said = capsys.readouterr().out
+    assert status == 0
+    assert "30 sessions" in said
+    assert "seeds 500 to 529" in said
+    assert "no defect was found" in said
+
+
+def test_one_seed_is_shown_as_a_case(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["explore", "--seed", "7"])
+
+    said = capsys.readouterr().out
+    assert status == 0
+    assert '"seed": 7' in said
+    assert "ended MAINTENANCE_" in said
+
+
+def test_a_kept_case_is_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(to_data(cases.ONE_HOST)))
+
+    assert main(["explore", "--case", str(path)]) == 0
+    assert "ended MAINTENANCE_OVER" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--case", "/nowhere/case.json"], "cannot be read"),
+        (["--hosts", "2"], "at least 3"),
+        (["--seeds", "0"], "1 or more"),
+        (["--seeds", "many"], "invalid"),
+    ],
+)
+def test_wrong_arguments_are_refused(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explore", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_json_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "case.json"
+    path.write_text("{")
+
+    assert main(["explore", "--case", str(path)]) == 2
+    assert "is not JSON" in capsys.readouterr().err
