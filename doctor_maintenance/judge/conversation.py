@@ -25,10 +25,19 @@ ADMIN_TOOL = "admin_tool"
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The instances that a project was told of, and where that was seen."""
+    """The instances that a project was told of, and where that was seen.
+
+    Attributes:
+        session_id: of which session.
+        project_id: whose instances.
+        state: of which state the text was, if it says.
+        instances: the list.
+        read: where it was read.
+    """
 
     session_id: str
     project_id: str
+    state: str | None
     instances: tuple[str, ...]
     read: Seen[Any]
 
@@ -88,15 +97,25 @@ def messages_of(
 def _with_list(
     message: Message, messages: Sequence[Message], listings: Sequence[Listing]
 ) -> Message:
-    """Return a message with its list: told with it, or read between it and the project's next one."""
+    """Return a message with its list: told with it, read at its URL, or before the project's next one."""
     content = message.content
     if not message.to_project or not message.arrivals:
         return message
     if content.instances is not None:
         listed = Listing(
-            content.session_id, content.project_id, content.instances, message.arrivals[0]
+            content.session_id,
+            content.project_id,
+            content.state,
+            content.instances,
+            message.arrivals[0],
         )
         return replace(message, listed=listed)
+    own = [
+        listing
+        for listing in listings
+        if (listing.session_id, listing.project_id) == (content.session_id, content.project_id)
+    ]
+    exact = [listing for listing in own if listing.read.record.where == content.instance_ids]
     begin = message.arrivals[0].place
     later = (
         other.arrivals[0].place
@@ -104,11 +123,13 @@ def _with_list(
         if other.arrivals and other.content.project_id == content.project_id
     )
     end = min((place for place in later if place > begin), default=math.inf)
-    for listing in listings:
-        same = (listing.session_id, listing.project_id) == (content.session_id, content.project_id)
-        if same and begin < listing.read.place < end:
-            return replace(message, listed=listing)
-    return message
+    near = (
+        listing
+        for listing in own
+        if begin < listing.read.place < end and listing.state in (None, content.state)
+    )
+    found = exact[0] if exact else next(near, None)
+    return message if found is None else replace(message, listed=found)
 
 
 def _listing(seen: Seen[Readable]) -> Listing | None:
@@ -123,7 +144,14 @@ def _listing(seen: Seen[Readable]) -> Listing | None:
     if not isinstance(view, dict) or not isinstance(view.get("instance_ids"), list):
         return None
     instances = tuple(str(item) for item in view["instance_ids"])
-    return Listing(str(view.get("session_id")), record.project_id, instances, seen)
+    state = view.get("state")
+    return Listing(
+        session_id=str(view.get("session_id")),
+        project_id=record.project_id,
+        state=state if isinstance(state, str) else None,
+        instances=instances,
+        read=seen,
+    )
 
 
 def _message(found: Sequence[Seen[Notification]]) -> Message:

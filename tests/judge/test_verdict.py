@@ -9,7 +9,7 @@ import pytest
 
 from doctor_maintenance.judge import Expected, Outcome, Trace, TraceError, judge
 
-from .bad_actors import P1, told
+from .bad_actors import APP_1, P1, told
 from .scenes import SCENES
 from .tape import Tape
 
@@ -164,6 +164,18 @@ def test_the_list_of_instances_is_known_from_what_the_project_read() -> None:
 
     assert check.outcome is Outcome.FAILED
     assert "not affected another" in check.evidence[0].message
+
+
+def test_a_list_that_is_read_again_for_an_earlier_message_is_not_taken_for_the_later_ones() -> None:
+    tape = Tape(SCENES["reboot"]())
+    for seen in tape.all("notification", state="PLANNED_MAINTENANCE"):
+        del seen["instances"]
+    second = tape.one("notification", 1, source=APP_1, state="PLANNED_MAINTENANCE")
+    stale = {"session_id": second["session_id"], "state": "MAINTENANCE_OVER", "instance_ids": []}
+    readable = tape.one("readable")
+    tape.add_after(readable, second["at"] + 0.001 - readable["at"], text=json.dumps(stale))
+
+    assert judge(Trace.from_mappings(tape.records)).passed
 
 
 @pytest.mark.parametrize("text", ['{"instance_ids"', '["instance_ids"]', '{"instance_ids": 5}'])
