@@ -160,8 +160,6 @@ class ComputeBase:
             why = f"task_state {instance.task_state}"
         elif instance.launched_at is None:
             raise ConflictError(f"Cannot '{action}' an instance which has never been active")
-        elif instance.locked:
-            raise ConflictError(f"Instance {instance.instance_id} is locked")
         else:
             return
         raise ConflictError(

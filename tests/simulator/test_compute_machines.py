@@ -29,7 +29,7 @@ def service(compute: Compute, host: str = "compute1") -> tuple[str, str]:
 
 
 def test_a_reboot_changes_the_boot_id() -> None:
-    sim = Sim("fast")
+    sim = Sim("fast", served=False)
     host = sim.cloud.compute.hosts["compute1"]
     before = host.boot_id
     sim.cloud.compute.reboot_host("compute1")
@@ -40,7 +40,7 @@ def test_a_reboot_changes_the_boot_id() -> None:
 
 
 def test_the_service_is_down_only_after_a_while_and_up_after_the_boot() -> None:
-    sim = Sim("fast")
+    sim = Sim("fast", served=False)
     compute = sim.cloud.compute
     seen = []
     sim.cloud.subscribe(
@@ -53,7 +53,7 @@ def test_the_service_is_down_only_after_a_while_and_up_after_the_boot() -> None:
 
 
 def test_a_disabled_host_is_disabled_after_its_reboot() -> None:
-    sim = Sim("fast")
+    sim = Sim("fast", served=False)
     sim.cloud.compute.machines.disable("compute1", "maintenance")
     sim.cloud.compute.reboot_host("compute1")
     sim.clock.run()
@@ -62,7 +62,7 @@ def test_a_disabled_host_is_disabled_after_its_reboot() -> None:
 
 
 def test_a_guest_is_down_with_its_host_and_resumed_after_it() -> None:
-    sim = Sim("fast")
+    sim = Sim("fast", served=False)
     compute = sim.cloud.compute
     instance = booted(sim)
     compute.reboot_host("compute1")
@@ -73,7 +73,7 @@ def test_a_guest_is_down_with_its_host_and_resumed_after_it() -> None:
 
 
 def test_a_guest_is_shutoff_after_the_reboot_if_the_profile_says_so() -> None:
-    sim = Sim(dataclasses.replace(get_profile("fast"), resume_guests=False))
+    sim = Sim(dataclasses.replace(get_profile("fast"), resume_guests=False), served=False)
     instance = booted(sim)
     sim.cloud.compute.reboot_host("compute1")
     sim.clock.run()
@@ -82,7 +82,7 @@ def test_a_guest_is_shutoff_after_the_reboot_if_the_profile_says_so() -> None:
 
 
 def test_a_guest_that_was_stopped_stays_stopped() -> None:
-    sim = Sim("fast")
+    sim = Sim("fast", served=False)
     instance = booted(sim)
     sim.cloud.compute.stop(instance.instance_id)
     sim.clock.run()
@@ -92,7 +92,7 @@ def test_a_guest_that_was_stopped_stays_stopped() -> None:
 
 
 def test_a_guest_that_was_moved_before_is_resumed_as_well() -> None:
-    sim = Sim("fast")
+    sim = Sim("fast", served=False)
     compute = sim.cloud.compute
     instance = booted(sim)
     compute.live_migrate(instance.instance_id, "compute2")
@@ -103,7 +103,7 @@ def test_a_guest_that_was_moved_before_is_resumed_as_well() -> None:
 
 
 def test_a_host_may_not_come_back() -> None:
-    sim = Sim("fast")
+    sim = Sim("fast", served=False)
     compute = sim.cloud.compute
     sim.cloud.faults.add("host_does_not_come_back", {"host": "compute1"})
     compute.reboot_host("compute1")
@@ -117,7 +117,7 @@ def test_a_host_may_not_come_back() -> None:
 
 
 def test_a_service_may_come_back_late() -> None:
-    sim = Sim("fast")
+    sim = Sim("fast", served=False)
     compute = sim.cloud.compute
     sim.cloud.faults.add("service_comes_back_late", {"host": "compute1"}, {"delay_s": 30.0})
     compute.reboot_host("compute1")
@@ -129,7 +129,7 @@ def test_a_service_may_come_back_late() -> None:
 
 
 def test_an_instance_that_is_being_built_on_a_host_that_goes_down_ends_in_error() -> None:
-    sim = Sim("fast")
+    sim = Sim("fast", served=False)
     request = BootRequest("one", "m1.small", host="compute1")
     instance = sim.cloud.compute.boot("project", request)[0]
     sim.clock.advance(0.12)
@@ -139,7 +139,7 @@ def test_an_instance_that_is_being_built_on_a_host_that_goes_down_ends_in_error(
 
 
 def test_what_is_asked_of_a_dead_host_is_forgotten_at_its_boot() -> None:
-    sim = Sim("fast")
+    sim = Sim("fast", served=False)
     compute = sim.cloud.compute
     instance = booted(sim)
     compute.machines.power_off("compute1")
@@ -152,7 +152,7 @@ def test_what_is_asked_of_a_dead_host_is_forgotten_at_its_boot() -> None:
 
 
 def test_forcing_a_service_down_does_not_stop_its_guests() -> None:
-    sim = Sim("fast")
+    sim = Sim("fast", served=False)
     compute = sim.cloud.compute
     instance = booted(sim)
     compute.machines.force_down(compute.hosts["compute1"].service, True)
@@ -161,7 +161,7 @@ def test_forcing_a_service_down_does_not_stop_its_guests() -> None:
 
 
 def test_guests_are_listed_where_they_really_are() -> None:
-    sim = Sim("fast")
+    sim = Sim("fast", served=False)
     compute = sim.cloud.compute
     instance = booted(sim)
     assert compute.guests_on("compute1") == [instance]
@@ -173,12 +173,12 @@ def test_guests_are_listed_where_they_really_are() -> None:
 
 def test_an_unknown_host_is_named() -> None:
     with pytest.raises(NotFoundError, match="Compute host nowhere could not be found"):
-        Sim("fast").cloud.compute.reboot_host("nowhere")
+        Sim("fast", served=False).cloud.compute.reboot_host("nowhere")
 
 
 def test_the_same_seed_gives_the_same_events() -> None:
     def story() -> list[tuple[float, str, dict[str, object]]]:
-        sim = Sim("recorded")
+        sim = Sim("recorded", served=False)
         events: list[tuple[float, str, dict[str, object]]] = []
         sim.cloud.subscribe(lambda event: events.append((event.at, event.kind, dict(event.fields))))
         instance = booted(sim)

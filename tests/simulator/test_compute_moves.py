@@ -22,7 +22,7 @@ class Moves:
     """A cloud of three hosts, and what its instances and migrations went through."""
 
     def __init__(self, profile: TimingProfile | str = "fast") -> None:
-        self.sim = Sim(profile)
+        self.sim = Sim(profile, served=False)
         self.cloud, self.clock = self.sim.cloud, self.sim.clock
         self.compute = self.cloud.compute
         self.seen: list[tuple[str, dict[str, Any]]] = []

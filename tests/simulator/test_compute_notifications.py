@@ -11,7 +11,7 @@ from .sim import Sim
 
 
 def test_an_instance_in_error_is_published_for_an_alarm_of_its_project() -> None:
-    sim = Sim("instant")
+    sim = Sim("instant", served=False)
     project_id = sim.cloud.identity.admin_project.id
     query = [{"field": "traits.state", "op": "eq", "type": "string", "value": "error"}]
     alarm = sim.cloud.alarms.create(
@@ -24,7 +24,7 @@ def test_an_instance_in_error_is_published_for_an_alarm_of_its_project() -> None
 
 
 def test_nothing_is_published_for_a_project_without_such_an_alarm() -> None:
-    sim = Sim("instant")
+    sim = Sim("instant", served=False)
     project_id = sim.cloud.identity.admin_project.id
     sim.cloud.alarms.create("another", "user", "failure", event_type="compute.instance.update")
     sim.cloud.alarms.create(project_id, "user", "plan", event_type="maintenance.scheduled")
@@ -33,7 +33,7 @@ def test_nothing_is_published_for_a_project_without_such_an_alarm() -> None:
 
 
 def test_the_port_of_a_live_migrating_instance_goes_down_and_up_twice() -> None:
-    sim = Sim("fast")
+    sim = Sim("fast", served=False)
     network = sim.cloud.network.create_network("project", name="private")
     block = ipaddress.IPv4Network("10.9.0.0/24")
     sim.cloud.network.create_subnet(network, block, project_id="project")
@@ -58,7 +58,7 @@ def test_the_port_of_a_live_migrating_instance_goes_down_and_up_twice() -> None:
 
 
 def test_a_port_may_still_be_down_when_the_instance_is_active() -> None:
-    sim = Sim("fast", live_port_lag=1.0)
+    sim = Sim("fast", served=False, live_port_lag=1.0)
     network = sim.cloud.network.create_network("project", name="private")
     block = ipaddress.IPv4Network("10.9.0.0/24")
     sim.cloud.network.create_subnet(network, block, project_id="project")

@@ -23,6 +23,7 @@ from doctor_maintenance.simulator.services.nova_call import (
     no_body,
     raw_body,
 )
+from doctor_maintenance.simulator.services.nova_servers import check_lock
 from doctor_maintenance.simulator.services.schema import Schema
 
 BOOLEANS = [
@@ -263,6 +264,9 @@ ACTIONS: dict[str, Action] = {
 }
 
 
+_WHILE_LOCKED = frozenset({"lock", "unlock", "os-getConsoleOutput", "os-resetState"})
+
+
 def action_views(route: Routes) -> None:
     """Add the view of actions."""
 
@@ -282,6 +286,8 @@ def action_views(route: Routes) -> None:
             call.admin(action.rule)
         else:
             call.member(action.rule, instance.project_id)
+        if name not in _WHILE_LOCKED:
+            check_lock(call, instance)
         result = action.act(call, instance, argument)
         return no_body(action.status) if result is None else answer(result, action.status)
 

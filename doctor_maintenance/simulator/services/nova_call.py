@@ -100,12 +100,14 @@ class Call:
         context: who asks.
         minor: the minor number of the microversion.
         prefix: the project's part of the path, if the caller put it there.
+        root: Nova's address as the caller used it, without a version.
     """
 
     cloud: SimCloud
     context: Context
     minor: int
     prefix: str
+    root: str
 
     @property
     def compute(self) -> Compute:
@@ -194,7 +196,7 @@ class Call:
 
     def href(self, *path: str) -> str:
         """Return the address of something, at this version."""
-        return "/".join((f"{service_url()}/v2.1{self.prefix}", *path))
+        return "/".join((f"{self.root}/v2.1{self.prefix}", *path))
 
     def links(self, *path: str) -> list[dict[str, str]]:
         """Return the two links that everything has."""
@@ -205,7 +207,7 @@ class Call:
 
     def bookmark(self, *path: str) -> str:
         """Return the address of something, without a version."""
-        return "/".join((f"{service_url()}{self.prefix}", *path))
+        return "/".join((f"{self.root}{self.prefix}", *path))
 
     def next_link(self, marker: str, *path: str) -> list[dict[str, str]]:
         """Return the link to the next page of a list."""
@@ -376,7 +378,8 @@ class Routes:
                 f"Malformed request URL: URL's project_id '{project_id}' doesn't match "
                 f"Context's project_id '{context.project_id}'"
             )
-        return Call(self._cloud, context, minor, "" if project_id is None else f"/{project_id}")
+        prefix = "" if project_id is None else f"/{project_id}"
+        return Call(self._cloud, context, minor, prefix, service_url())
 
 
 class RemovedError(RequestRefused):

@@ -7,6 +7,7 @@ Field by field as recorded from nova 34 at 2.1, 2.34, 2.53 and 2.104, for an adm
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 from doctor_maintenance.exceptions import NotFoundError
@@ -24,6 +25,7 @@ def iso_micro(when: float | None) -> str | None:
     return None if when is None else f"{iso_z(when)[:-1]}.000000"
 
 
+@lru_cache(maxsize=4096)
 def host_id(host: str | None, project_id: str) -> str:
     """Return the hash by which a project may know its hosts apart."""
     if host is None:

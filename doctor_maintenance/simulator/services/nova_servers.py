@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response, request
 
-from doctor_maintenance.exceptions import InvalidRequestError
+from doctor_maintenance.exceptions import ConflictError, InvalidRequestError
 from doctor_maintenance.simulator.records import Instance
 from doctor_maintenance.simulator.services.nova_boot import boot_request, create_schema
 from doctor_maintenance.simulator.services.nova_call import (
@@ -125,6 +125,16 @@ def find_to_change(call: Call, server_id: str, rule: str) -> Instance:
     return instance
 
 
+def check_lock(call: Call, instance: Instance) -> None:
+    """Refuse to touch an instance that its owner locked; an admin may.
+
+    Raises:
+        ConflictError: it is locked.
+    """
+    if instance.locked and not call.context.is_admin:
+        raise ConflictError(f"Instance {instance.instance_id} is locked")
+
+
 def server_views(route: Routes) -> None:
     """Add the views."""
 
@@ -167,7 +177,7 @@ def server_views(route: Routes) -> None:
 
     @route("DELETE", "/servers/<server_id>")
     def delete(call: Call, server_id: str) -> Response:
-        find_to_change(call, server_id, "os_compute_api:servers:delete")
+        check_lock(call, find_to_change(call, server_id, "os_compute_api:servers:delete"))
         call.compute.delete(server_id, call.caller)
         return no_body(204)
 
