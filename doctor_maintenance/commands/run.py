@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from doctor_maintenance.exceptions import PreconditionError
@@ -56,11 +58,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         cloud = replace(settings.cloud, kind="openstack", os_cloud=args.cloud)
         settings = replace(settings, cloud=cloud)
     names = tuple(load_scenarios()) if args.all else tuple(args.scenario or [DEFAULT_SCENARIO])
+    signal.signal(signal.SIGTERM, _as_interrupt)  # a CI job that is canceled cleans up as well
     passed = [
         _run_one(_allowing(scenario, settings.probe.allowed_gap_s), settings, args.plain)
         for scenario in find_scenarios(names)
     ]
     return 0 if all(passed) else 1
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _run_one(scenario: Scenario, settings: Settings, plain: bool) -> bool:

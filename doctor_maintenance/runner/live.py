@@ -41,6 +41,7 @@ READY_S = 30.0
 _STOP_S = 10.0
 _POLL_S = 0.1
 _ALARM_PATH = "/maintenance"
+_SIMULATOR_FILES = "cloud"
 _PROJECT_CLOUD = "project"
 _OWN_ACCOUNT = frozenset({"session"})
 """What the admin tool says of itself in its own file; the runner asks its API instead."""
@@ -59,10 +60,8 @@ class LiveCloud:
     control_url: str | None = None
 
 
-def start_simulator(
-    settings: Settings, folder: Path, clock: WallClock
-) -> tuple[Process, LiveCloud]:
-    """Start an embedded cloud, and wait until it is ready; blocks.
+def start_simulator(settings: Settings, folder: Path, clock: WallClock) -> Process:
+    """Start an embedded cloud.
 
     Args:
         settings: the options of the run.
@@ -70,12 +69,20 @@ def start_simulator(
         clock: real time.
 
     Raises:
-        PreconditionError: it does not start.
+        PreconditionError: it cannot be started.
     """
-    home = folder / "cloud"
-    words = ["simulator", "--dir", str(home)]
-    process = Process("simulator", words, folder, clock, settings)
-    process.url(READY_S)
+    words = ["simulator", "--dir", str(folder / _SIMULATOR_FILES)]
+    return Process("simulator", words, folder, clock, settings)
+
+
+def embedded_cloud(simulator: Process, settings: Settings, folder: Path) -> LiveCloud:
+    """Wait until an embedded cloud is ready, and return where and how it is reached; blocks.
+
+    Raises:
+        PreconditionError: it does not become ready.
+    """
+    home = folder / _SIMULATOR_FILES
+    simulator.url(READY_S)
     about = json.loads((home / "simulator.json").read_text(encoding="utf-8"))
     clouds = yaml.safe_load(Path(about["clouds_file"]).read_text(encoding="utf-8"))["clouds"]
     auth = clouds["sim-admin"]["auth"]
@@ -92,7 +99,7 @@ def start_simulator(
         probe=replace(settings.probe, port=about["service_port"]),
         admin_tool=replace(settings.admin_tool, notification_url=about["bus_url"]),
     )
-    return process, LiveCloud(known, about["control_url"])
+    return LiveCloud(known, about["control_url"])
 
 
 def _word(configured: str | None) -> str:

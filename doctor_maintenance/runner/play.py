@@ -48,18 +48,19 @@ def play(stage: Stage, scenario: Scenario, session_timeout_s: float) -> Flow[Non
     watch = stage.watch(placed)
     yield from watch.begin()
     probes = stage.probe(placed)
-    yield from _until(stage, probes.answering, _SERVICE_S, "the services to answer the probe")
-    stage.inject(scenario.faults)
-    yield from checks.before(stage, maintained)
-    request = _request(scenario, maintained, affected, placed)
-    session = yield from blocking(lambda: stage.admin_tool("POST", "/v1/maintenance", request))
-    path = f"/v1/maintenance/{session['session_id']}"
     try:
+        yield from _until(stage, probes.answering, _SERVICE_S, "the services to answer the probe")
+        stage.inject(scenario.faults)
+        yield from checks.before(stage, maintained)
+        body = _request(scenario, maintained, affected, placed)
+        session = yield from blocking(lambda: stage.admin_tool("POST", "/v1/maintenance", body))
+        path = f"/v1/maintenance/{session['session_id']}"
         view = yield from _follow(stage, scenario, path, session_timeout_s)
         yield from checks.after(stage, scenario, view)
         yield from _until(stage, lambda: heard(stage, view), _LAST_WORDS_S, None)
         yield from watch.end()
     except BaseException:
+        watch.stop()
         probes.stop()
         raise
     yield from blocking(probes.stop)

@@ -22,7 +22,7 @@ from doctor_maintenance.flow import Flow, Task, blocking, start, wait
 from doctor_maintenance.judge import Trace, Verdict, judge
 from doctor_maintenance.protocol import SessionState
 from doctor_maintenance.report import Report
-from doctor_maintenance.runner.live import LiveCloud, LiveStage, start_simulator
+from doctor_maintenance.runner.live import LiveCloud, LiveStage, embedded_cloud, start_simulator
 from doctor_maintenance.runner.play import play
 from doctor_maintenance.runner.recorder import Recorder
 from doctor_maintenance.scenario import Scenario
@@ -80,8 +80,9 @@ def run_live(
         simulator = None
         cloud = LiveCloud(settings)
         if settings.cloud.kind == "embedded":
-            simulator, cloud = start_simulator(settings, folder, clock)
+            simulator = start_simulator(settings, folder, clock)
             stack.callback(simulator.stop, 5.0)
+            cloud = embedded_cloud(simulator, settings, folder)
         stage = LiveStage(cloud, folder, clock, workers, recorder, http_session(), simulator)
         stack.callback(stage.close)
         if display is not None:

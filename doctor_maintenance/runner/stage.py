@@ -95,6 +95,9 @@ class Watch(Protocol):
     def end(self) -> Flow[None]:
         """Look a last time."""
 
+    def stop(self) -> None:
+        """Look no more, whatever is missed."""
+
 
 class Stage(Protocol):
     """A place to play a scenario on.

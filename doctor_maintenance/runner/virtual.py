@@ -304,6 +304,9 @@ class _ExactWatch:
 
     def end(self) -> Flow[None]:
         yield from wait(0.0)
+        self.stop()
+
+    def stop(self) -> None:
         if self._unsubscribe is not None:
             self._unsubscribe()
 
