@@ -13,6 +13,7 @@ from flask import Flask, Response, request
 from doctor_maintenance.admin_tool.api import forms
 from doctor_maintenance.admin_tool.api.access import Access
 from doctor_maintenance.admin_tool.api.identity import UnauthorizedError, UnavailableError
+from doctor_maintenance.admin_tool.api.peers import Peers
 from doctor_maintenance.admin_tool.calls import CloudCalls
 from doctor_maintenance.admin_tool.engine import Engine
 from doctor_maintenance.admin_tool.policy import NO_SUCH_SESSION, Act
@@ -43,6 +44,7 @@ def create_app(
     clock: Clock,
     calls: CloudCalls,
     access: Access,
+    peers: Peers,
     new_id: Callable[[], str],
     observe: Observe = ignore,
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
@@ -54,24 +56,26 @@ def create_app(
         clock: the engine's.
         calls: the cloud, to check hosts and instances before a session begins.
         access: lets requests in.
+        peers: the other admin tools on the same journal.
         new_id: returns a random session ID.
         observe: told of everything that a project may read (kind ``readable``).
         max_body_bytes: a longer body is refused.
     """
     app = create_json_app(__name__, max_body_bytes=max_body_bytes)
     app.register_error_handler(UnauthorizedError, _unauthorized)
-    _Operators(app, engine, clock, calls, access, new_id)
-    _Projects(app, engine, clock, access, observe)
+    _Operators(app, engine, clock, calls, access, peers, new_id)
+    _Projects(app, engine, clock, access, peers, observe)
     return app
 
 
 class _Part:
     """What both halves of the API share."""
 
-    def __init__(self, engine: Engine, clock: Clock, access: Access) -> None:
+    def __init__(self, engine: Engine, clock: Clock, access: Access, peers: Peers) -> None:
         self._engine = engine
         self._clock = clock
         self._access = access
+        self._peers = peers
 
     def _let_in(self, act: Act, project_id: str | None = None) -> None:
         self._access.let_in(request.environ, act, project_id)
@@ -88,9 +92,10 @@ class _Operators(_Part):
         clock: Clock,
         calls: CloudCalls,
         access: Access,
+        peers: Peers,
         new_id: Callable[[], str],
     ) -> None:
-        super().__init__(engine, clock, access)
+        super().__init__(engine, clock, access, peers)
         self._calls = calls
         self._new_id = new_id
         app.add_url_rule("/v1/maintenance", "create", self.create, methods=["POST"])
@@ -135,12 +140,16 @@ class _Operators(_Part):
             event = forms.read_action(body, _failed_hosts(session))
             return operator_view(self._engine.operate(session_id, event))
 
-        return answer(202, self._on_clock(act))
+        return self._peers.answer(lambda: answer(202, self._on_clock(act)), body)
 
     def delete(self, session_id: str) -> Response:
         self._let_in(Act.DELETE)
-        self._on_clock(lambda: self._engine.remove(session_id))
-        return Response(status=204)
+
+        def remove() -> Response:
+            self._on_clock(lambda: self._engine.remove(session_id))
+            return Response(status=204)
+
+        return self._peers.answer(remove)
 
     def _check_with_cloud(self, form: forms.CreateForm) -> None:
         """Refuse hosts and instances that are not there."""
@@ -163,9 +172,15 @@ class _Operators(_Part):
 
 class _Projects(_Part):
     def __init__(
-        self, app: Flask, engine: Engine, clock: Clock, access: Access, observe: Observe
+        self,
+        app: Flask,
+        engine: Engine,
+        clock: Clock,
+        access: Access,
+        peers: Peers,
+        observe: Observe,
     ) -> None:
-        super().__init__(engine, clock, access)
+        super().__init__(engine, clock, access, peers)
         self._observe = observe
         app.add_url_rule(f"{_SESSION}/<project_id>", "show_latest", self.show, methods=["GET"])
         app.add_url_rule(_ANNOUNCEMENT, "show_project", self.show, methods=["GET"])
@@ -182,13 +197,18 @@ class _Projects(_Part):
     def reply(self, session_id: str, project_id: str, number: int) -> Response:
         self._let_in(Act.REPLY, project_id)
         try:
-            reply = Reply.from_wire(_body())
-            self._told(lambda: self._engine.reply(session_id, project_id, number, reply))
+            body = _body()
+            reply = Reply.from_wire(body)
+
+            def take() -> Response:
+                self._told(lambda: self._engine.reply(session_id, project_id, number, reply))
+                taken = {"session_id": session_id, "accepted": True}
+                return self._readable(project_id, 200, {**taken, "state": reply.to_wire()["state"]})
+
+            return self._peers.answer(take, body)
         except RequestRefused as error:
             self._tell(project_id, str(error))
             raise
-        accepted = {"session_id": session_id, "accepted": True}
-        return self._readable(project_id, 200, {**accepted, "state": reply.to_wire()["state"]})
 
     def _told(self, function: Callable[[], T]) -> T:
         """Do something on the clock; what is not there is always answered in the same words."""
@@ -202,7 +222,7 @@ class _Projects(_Part):
         return answer(status, body)
 
     def _tell(self, project_id: str, text: str) -> None:
-        where = f"{request.method} of its view"
+        where = f"{request.method} {request.path}"
         record = {"project_id": project_id, "where": where, "text": text}
         self._on_clock(lambda: self._observe("readable", record))
 
