@@ -90,7 +90,12 @@ class Conversation:
             lambda: self._admin_tool.affected(notification.instance_ids)
         )
         self._observe(
-            "readable", {"project_id": self._project_id, "where": "instance_ids", "text": text}
+            "readable",
+            {
+                "project_id": self._project_id,
+                "where": notification.instance_ids,
+                "text": text,
+            },
         )
         return affected
 

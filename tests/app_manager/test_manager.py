@@ -327,7 +327,7 @@ def test_every_text_that_the_project_could_read_is_told() -> None:
     world = AppWorld()
     world.tell([world.app.standby])
     where = [fields["where"] for fields in world.records("readable")]
-    assert where == ["alarm", "instance_ids"]
+    assert where == ["alarm", world.records("notification")[0]["instance_ids"]]
     assert json.loads(world.records("readable")[1]["text"]) == {"instance_ids": [world.app.standby]}
 
 
