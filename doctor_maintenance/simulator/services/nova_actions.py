@@ -15,7 +15,6 @@ from flask import Response
 from doctor_maintenance.exceptions import InvalidRequestError, NotFoundError
 from doctor_maintenance.simulator.records import Instance
 from doctor_maintenance.simulator.services.nova_call import (
-    NEWEST,
     Call,
     Routes,
     answer,
@@ -34,7 +33,7 @@ BOOLEANS = [
 _TRUE = frozenset({"true", "1", "on", "yes"})
 _HOST = {"type": ["string", "null"], "minLength": 1, "maxLength": 255}
 _ANYTHING: Schema = {}
-_NULL: Schema = {}
+"""Nova does not look at the argument of many actions, which is null."""
 _ASYNC_LIVE_MIGRATION = 34
 """From 2.34 on the host of a live migration is chosen after the answer."""
 
@@ -58,7 +57,6 @@ class Action:
         schema: what its argument must be, at a microversion.
         act: does it; what it returns is the answer's body (None: there is none).
         status: the HTTP status of success.
-        until: the last microversion that has it.
     """
 
     rule: str
@@ -66,7 +64,6 @@ class Action:
     schema: Callable[[int], Schema]
     act: Callable[[Call, Instance, Any], Any]
     status: int = 202
-    until: int = NEWEST
 
 
 def _live_schema(minor: int) -> Schema:
@@ -102,7 +99,7 @@ def _live_migrate(call: Call, instance: Instance, body: dict[str, Any]) -> None:
 
 def _migrate_schema(minor: int) -> Schema:
     if minor < 56:
-        return _NULL
+        return _ANYTHING
     return {
         "type": ["object", "null"],
         "properties": {"host": _HOST},
@@ -130,8 +127,6 @@ def _evacuate_schema(minor: int) -> Schema:
         return _object(properties, "onSharedStorage")
     if 29 <= minor < 68:
         properties["force"] = {"enum": BOOLEANS}
-    if minor >= 95:
-        properties.pop("force", None)
     return _object(properties)
 
 
@@ -184,25 +179,25 @@ ACTIONS: dict[str, Action] = {
     "os-start": Action(
         "os_compute_api:servers:start",
         False,
-        lambda _: _NULL,
+        lambda _: _ANYTHING,
         lambda call, instance, _: call.compute.start(instance.instance_id, call.caller),
     ),
     "os-stop": Action(
         "os_compute_api:servers:stop",
         False,
-        lambda _: _NULL,
+        lambda _: _ANYTHING,
         lambda call, instance, _: call.compute.stop(instance.instance_id, call.caller),
     ),
     "pause": Action(
         "os_compute_api:os-pause-server:pause",
         False,
-        lambda _: _NULL,
+        lambda _: _ANYTHING,
         lambda call, instance, _: call.compute.pause(instance.instance_id, call.caller),
     ),
     "unpause": Action(
         "os_compute_api:os-pause-server:unpause",
         False,
-        lambda _: _NULL,
+        lambda _: _ANYTHING,
         lambda call, instance, _: call.compute.unpause(instance.instance_id, call.caller),
     ),
     "reboot": Action(
@@ -227,14 +222,14 @@ ACTIONS: dict[str, Action] = {
     "confirmResize": Action(
         "os_compute_api:servers:confirm_resize",
         False,
-        lambda _: _NULL,
+        lambda _: _ANYTHING,
         lambda call, instance, _: call.compute.confirm_resize(instance.instance_id, call.caller),
         204,
     ),
     "revertResize": Action(
         "os_compute_api:servers:revert_resize",
         False,
-        lambda _: _NULL,
+        lambda _: _ANYTHING,
         lambda call, instance, _: call.compute.revert_resize(instance.instance_id, call.caller),
     ),
     "evacuate": Action("os_compute_api:os-evacuate", True, _evacuate_schema, _evacuate),
@@ -245,7 +240,7 @@ ACTIONS: dict[str, Action] = {
         _reset_state,
     ),
     "lock": Action("os_compute_api:os-lock-server:lock", False, lambda _: _ANYTHING, _lock),
-    "unlock": Action("os_compute_api:os-lock-server:unlock", False, lambda _: _NULL, _unlock),
+    "unlock": Action("os_compute_api:os-lock-server:unlock", False, lambda _: _ANYTHING, _unlock),
     "os-getConsoleOutput": Action(
         "os_compute_api:os-console-output", False, lambda _: _ANYTHING, _console, 200
     ),
@@ -277,7 +272,7 @@ def action_views(route: Routes) -> None:
             raise InvalidRequestError("Malformed request body")
         ((name, argument),) = body.items()
         action = ACTIONS.get(name)
-        if action is None or call.minor > action.until:
+        if action is None:
             raise InvalidRequestError(f"There is no such action: {name}")
         # Nova looks at the body before it looks for the instance.
         _check_argument(body, name, action.schema(call.minor))

@@ -212,13 +212,12 @@ def _server_usage(instance: Instance, now: float) -> dict[str, Any]:
     }
 
 
-_POLICIES = [str(policy) for policy in GroupPolicy]
-_POLICIES_SHOWN = ["anti-affinity", "affinity", "soft-anti-affinity", "soft-affinity"]
+_POLICIES = ["anti-affinity", "affinity", "soft-anti-affinity", "soft-affinity"]
 _NAME = {"type": "string", "minLength": 1, "maxLength": 255}
 
 
 def _group_schema(minor: int) -> dict[str, Any]:
-    known = _POLICIES_SHOWN if minor >= 15 else _POLICIES_SHOWN[:2]
+    known = _POLICIES if minor >= 15 else _POLICIES[:2]
     policy = {"type": "string", "enum": known}
     properties: dict[str, Any] = {"name": _NAME}
     if minor >= 64:
