@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from doctor_maintenance.judge import Trace, judge
+from doctor_maintenance.report import Report, html, json_report, junit
 
 from .scenes import SCENES
 from .stage import HOSTS, Entry, Project, Stage
@@ -109,3 +110,40 @@ def test_the_order_of_witnesses_at_the_same_time_changes_nothing(name: str, seed
     before, after = (judge(Trace.from_mappings(items)) for items in (records, mixed))
 
     assert [check.outcome for check in after.checks] == [check.outcome for check in before.checks]
+
+
+@LENIENT
+@given(st.sampled_from(sorted(SCENES)), st.integers(0, 2**32), st.integers(1, 30))
+def test_whatever_is_lost_repeated_or_muddled_there_is_a_verdict(
+    name: str, seed: int, changes: int
+) -> None:
+    rng = random.Random(seed)
+    scenario, *records = SCENES[name]()
+    for _ in range(changes):
+        muddle(rng, records)
+
+    verdict = judge(Trace.from_mappings([scenario, *records]))
+
+    report = Report(name, verdict, Trace.from_mappings([scenario, *records]), 1.0)
+    assert json_report.to_json(report)["passed"] == verdict.passed
+    assert html.to_text(report)
+    assert junit.to_text([report])
+
+
+def muddle(rng: random.Random, records: list[Entry]) -> None:
+    """Do something to a trace that leaves records, but no story."""
+    place = rng.randrange(len(records))
+    record = records[place]
+    match rng.randrange(5):
+        case 0 if len(records) > 1:
+            del records[place]
+        case 1:
+            records.append(dict(record))
+        case 2:
+            record["at"] = rng.choice(records)["at"] + rng.uniform(-100, 100)
+        case 3:
+            record["not_before"] = rng.choice([0.0, record["at"] - 1, record["at"] + 1, -1e12])
+        case _:
+            alike = [other for other in records if other["kind"] == record["kind"]]
+            name = rng.choice(sorted(record))
+            records[place] = {**record, name: rng.choice(alike).get(name, record[name])}
