@@ -227,6 +227,32 @@ class AdminToolSettings:
     )
 
 
+    state_dir: str | None = option(
+        None,
+        "The folder with what must survive a restart of the admin tool; without it, `admin-tool` in the work "
+        "folder. One process at a time uses it, and with the host's name it is what the tool is known by.",
+    )
+    journal_url: str | None = option(
+        None,
+        "Where sessions are kept: the URL of a database (postgresql+psycopg://USER:PASSWORD@HOST/NAME, "
+        "mysql+pymysql://…), which several admin tools may share, or `memory` for none; without it, SQLite in "
+        "the state folder.",
+        secret=True,
+    )
+    lease_s: float = option(
+        15.0,
+        "After how long an admin tool that is silent is taken for dead by the others on its journal, in "
+        "seconds.",
+        low=0.5,
+        high=3_600.0,
+    )
+    peer_url: str | None = option(
+        None,
+        "The URL under which the other admin tools on the journal reach this one, where it is not "
+        "http://BIND:PORT.",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class AppManagerSettings:
     """The sample app manager: how it replies and how it switches over."""

@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+import requests
 from openstack.connection import Connection
 
 from doctor_maintenance.admin_tool.actions import Actions
 from doctor_maintenance.admin_tool.api import Access, TokenCheck, create_app
+from doctor_maintenance.admin_tool.api.peers import Peers
 from doctor_maintenance.admin_tool.calls import CloudCalls
 from doctor_maintenance.admin_tool.engine import Engine
 from doctor_maintenance.admin_tool.host_side import HostSide, HostSideRules
 from doctor_maintenance.admin_tool.journal import Journal, MemoryJournal
+from doctor_maintenance.admin_tool.leases import DEFAULT_LEASE_S
 from doctor_maintenance.admin_tool.memos import JournalMemos
 from doctor_maintenance.admin_tool.moves import Mover, Watch
 from doctor_maintenance.admin_tool.notifier import Driver, Notifier
@@ -49,6 +52,7 @@ class ToolRules:
         notify_retries: how often a notification that was not taken is published again.
         max_sessions: how many sessions are kept.
         max_body_bytes: the longest request body that is read.
+        lease_s: after how long another admin tool on the journal that is silent is taken for dead.
     """
 
     session: SessionRules
@@ -58,6 +62,7 @@ class ToolRules:
     notify_retries: int = 3
     max_sessions: int = 1000
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
+    lease_s: float = DEFAULT_LEASE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ def assemble(
     observe: Observe = ignore,
     new_id: Callable[[], str] = random_id,
     access: Access | None = None,
+    http: requests.Session | None = None,
 ) -> AdminTool:
     """Return an admin tool; ``engine.recover()`` takes up what the journal has.
 
@@ -106,6 +112,7 @@ def assemble(
         observe: told of what it does (``session``, ``ssh``) and of what projects read (``readable``).
         new_id: returns a new session ID; random by default.
         access: lets requests in; by default, who has a token of the cloud's, and by the default policy.
+        http: carries requests on to other admin tools; by default, one of its own.
     """
     kept = journal if journal is not None else MemoryJournal()
     memos = JournalMemos(kept)
@@ -126,6 +133,7 @@ def assemble(
         rules=rules.session,
         observe=observe,
         max_sessions=rules.max_sessions,
+        lease_s=rules.lease_s,
     )
     app = create_app(
         engine,
@@ -135,6 +143,7 @@ def assemble(
         new_id=new_id,
         observe=observe,
         max_body_bytes=rules.max_body_bytes,
+        peers=Peers(http if http is not None else requests.Session()),
     )
     return AdminTool(engine, app, notifier)
 
@@ -177,6 +186,7 @@ def rules_by(settings: Settings, admin_project_id: str, base_url: str) -> ToolRu
         notify_retries=own.notify_retries,
         max_sessions=own.max_sessions,
         max_body_bytes=own.max_body_bytes,
+        lease_s=own.lease_s,
     )
 
 

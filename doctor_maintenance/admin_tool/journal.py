@@ -95,9 +95,11 @@ class Journal(Protocol):
 
     Attributes:
         shared: whether other admin tools may use it as well.
+        url: where those reach us; to be set before :meth:`begin`.
     """
 
     shared: bool
+    url: str
 
     def open(self, request: SessionRequest, rules: SessionRules, opened: int) -> None:
         """Store a new session, held by us.
@@ -202,9 +204,11 @@ class MemoryJournal:
 
     Attributes:
         shared: False; nobody else can use it.
+        url: where we are reached, for nobody.
     """
 
     shared = False
+    url = ""
 
     def __init__(self) -> None:
         self._sessions: dict[str, _Kept] = {}

@@ -215,9 +215,7 @@ class SqlJournal:
         """Show that we live; whoever was buried alive begins anew, with nothing."""
         with self._writing("show that we live") as connection:
             counted = connection.execute(
-                update(tools)
-                .where(tools.c.tool_id == self._tool_id)
-                .values(beat=tools.c.beat + 1)
+                update(tools).where(tools.c.tool_id == self._tool_id).values(beat=tools.c.beat + 1)
             )
             if counted.rowcount != 1:
                 self._enlist(connection)

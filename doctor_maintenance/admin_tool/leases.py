@@ -101,9 +101,7 @@ class Leases:
         """Look at the other tools' beats; bury who has not moved for a lease's time of our clock."""
         now = self._clock.now()
         beats = self._journal.beats()
-        self._seen = {
-            tool_id: seen for tool_id, seen in self._seen.items() if tool_id in beats
-        }
+        self._seen = {tool_id: seen for tool_id, seen in self._seen.items() if tool_id in beats}
         for tool_id, beat in sorted(beats.items()):
             last, since = self._seen.get(tool_id, (None, now))
             if beat != last:

@@ -98,7 +98,11 @@ class Site:
         self.simulator = Child("simulator", "--dir", str(folder))
         about = json.loads((folder / "simulator.json").read_text())
         self.ssh = about["ssh"]
-        self.environment = {"OS_CLIENT_CONFIG_FILE": about["clouds_file"], "OS_CLOUD": "sim-admin"}
+        self.environment = {
+            "OS_CLIENT_CONFIG_FILE": about["clouds_file"],
+            "OS_CLOUD": "sim-admin",
+            "OS_ADMIN_TOOL__STATE_DIR": str(folder / "admin-tool"),
+        }
         self.observations = folder / "admin_tool.jsonl"
         self.http = requests.Session()
         self.control = about["control_url"]

@@ -11,14 +11,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
+from doctor_maintenance.admin_tool.database.tables import journal, metadata
 from doctor_maintenance.exceptions import MaintenanceError, PreconditionError, UsageError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 HEAD = "0001"
 """The newest migration; a test compares it with alembic's own opinion."""
@@ -27,6 +44,13 @@ _BUSY_MS = 5_000
 _LOCK_NUMBER = 0x646D_6A6C
 _LOCK_S = 60
 _MIGRATIONS = "doctor_maintenance.admin_tool.database:migrations"
+
+_VERSION = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), primary_key=True),
+)
+"""Alembic's own table."""
 
 
 class DatabaseError(MaintenanceError):
@@ -51,7 +75,7 @@ class Database:
         try:
             with self._engine.connect() as connection:
                 if _revision(connection) != HEAD:
-                    _migrate(connection)
+                    _bring_up_to_date(connection)
         except SQLAlchemyError as error:
             self._engine.dispose()
             raise PreconditionError(
@@ -143,34 +167,54 @@ def _sqlite(url: URL) -> Engine:
 def _revision(connection: Connection) -> str | None:
     """Return which migration the tables are at; None if there are none.
 
-    Alembic would tell as well, but most starts need nothing else of it, and it takes half a second and
-    12 MiB.
+    Alembic would tell as well, but it takes half a second and 12 MiB, and most starts need nothing else of
+    it.
     """
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    found = None
+    if inspect(connection).has_table(_VERSION.name):
+        found = connection.execute(select(_VERSION.c.version_num)).scalar()
     connection.rollback()
     return None if found is None else str(found)
 
 
+def _bring_up_to_date(connection: Connection) -> None:
+    with _alone(connection):
+        if inspect(connection).has_table(_VERSION.name):
+            _migrate(connection)
+        else:
+            _create(connection)
+        connection.commit()
+
+
+def _create(connection: Connection) -> None:
+    """Make the tables of this release at once; a test holds them against what the migrations make."""
+    metadata.create_all(connection)
+    _VERSION.create(connection)
+    connection.execute(insert(journal), {"id": 1, "opened": 0})
+    connection.execute(insert(_VERSION), {"version_num": HEAD})
+
+
 def _migrate(connection: Connection) -> None:
     from alembic import command
-    from alembic.config import Config
     from alembic.util import CommandError
+
+    try:
+        command.upgrade(alembic_config(connection), "head")
+    except CommandError as error:
+        raise PreconditionError(
+            f"the journal was written by another release of this project: {error}; use that release, or "
+            "another database"
+        ) from error
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Return alembic's configuration: our migrations, on a connection that we have."""
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", _MIGRATIONS)
     config.attributes["connection"] = connection
-    connection.rollback()
-    with _alone(connection):
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise PreconditionError(
-                f"the journal was written by another release of this project: {error}; use that release, or "
-                "another database"
-            ) from error
-        connection.commit()
+    return config
 
 
 @contextmanager
