@@ -84,6 +84,14 @@ class _Heap:
     def pop(self) -> TimerHandle:
         return heapq.heappop(self._heap)[2]
 
+    def next(self) -> tuple[float, TimerHandle] | None:
+        """Take out the next timer that was not cancelled; None if there is none."""
+        while self._heap:
+            when, _, handle = heapq.heappop(self._heap)
+            if handle.callback is not None:
+                return when, handle
+        return None
+
 
 class VirtualClock:
     """Time that passes only when it is told to, and then at once.
@@ -124,11 +132,11 @@ class VirtualClock:
         Returns:
             False if there was none.
         """
-        if self._timers.next_time() is None:
+        due = self._timers.next()
+        if due is None:
             return False
-        handle = self._timers.pop()
+        self._now, handle = due
         callback, handle.callback = handle.callback, None
-        self._now = handle.when
         if callback is not None:
             callback()
         return True
