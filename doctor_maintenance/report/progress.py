@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from doctor_maintenance.protocol import EventType, NotificationState
+from doctor_maintenance.protocol import EventType, HostState, NotificationState
 from doctor_maintenance.report.timeline import TOLD_BY
 
 STEPS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "work", "10", "11", "12", "13")
@@ -45,7 +45,7 @@ class HostProgress:
         state: its state in the session.
         enabled: whether its nova-compute is.
         steps: the steps that were seen.
-        instances: the instances on it, by ID, with name and status.
+        instances: the instances on it, by ID: the name, and the status if it is not ACTIVE.
     """
 
     state: str = "PENDING"
@@ -90,6 +90,7 @@ class Progress:
         self._where: dict[str, str] = {}
         self._maintained: set[str] = set()
         self._current: str | None = None
+        self._early: set[str] = set()
         self._begin: float | None = None
         self._readers: dict[str, Callable[[Entry], tuple[str | None, str | None, str] | None]] = {
             "scenario": self._scenario,
@@ -120,9 +121,28 @@ class Progress:
         if told is None:
             return None
         host, step, text = told
-        if host is not None and step is not None:
-            self._host(host).steps.add(step)
+        if step is not None:
+            self._tick(host, step)
         return Line(record["at"] - self._begin, host, step, text)
+
+    def _tick(self, host: str | None, step: str) -> None:
+        """Tick a step; one before it is known of which host waits for the next that is disabled."""
+        if host is None:
+            self._early.add(step)
+        else:
+            self._host(host).steps.add(step)
+
+    def _present(self, step: str | None) -> str | None:
+        """Return the host that a project's step is about; None if it is not known yet.
+
+        Nova is looked at now and then, so a project may be told of the next host before anybody has seen
+        that it was disabled.
+        """
+        if self._current is None:
+            return None
+        host = self._host(self._current)
+        ended = host.steps & {"7", "11"} or host.state == HostState.MAINTENANCE_CANCELED
+        return None if ended and step in ("2", "3", "4", "5", None) else self._current
 
     def _host(self, name: str) -> HostProgress:
         return self.hosts.setdefault(name, HostProgress())
@@ -146,6 +166,8 @@ class Progress:
         host.enabled = enabled
         if not enabled:
             self._current = record["host"]
+            host.steps |= self._early
+            self._early = set()
         step = "10" if enabled else "1"
         return record["host"], step, f"nova-compute {record['status']}"
 
@@ -158,11 +180,12 @@ class Progress:
             return record["host"], step, f"{state} at the inspector"
         sent, arrived = TOLD_BY.get(state, (None, None))
         short = record["project_id"][:8]
+        host = self._present(sent)
         if record["source"] == "bus":
-            return self._current, sent, f"{state} published for project {short}"
-        if self._current is not None and sent is not None:
-            self._host(self._current).steps.add(sent)
-        return self._current, arrived, f"{state} at the app manager of project {short}"
+            return host, sent, f"{state} published for project {short}"
+        if sent is not None:
+            self._tick(host, sent)
+        return host, arrived, f"{state} at the app manager of project {short}"
 
     def _reply(self, record: Entry) -> tuple[str | None, str | None, str]:
         actions = sorted(set(record.get("instance_actions", {}).values()))
@@ -170,12 +193,12 @@ class Progress:
         text = (
             f"project {record['project_id'][:8]}: {record['state']}{what}, HTTP {record['status']}"
         )
-        return self._current, "5", text
+        return self._present("5"), "5", text
 
     def _switch_over(self, record: Entry) -> tuple[str | None, str | None, str]:
         target = self._called(record.get("to_instance"))
         step = "4" if record["phase"] == "done" else None
-        return self._current, step, f"switch-over to {target}: {record['phase']}"
+        return self._present(step), step, f"switch-over to {target}: {record['phase']}"
 
     def _migration(self, record: Entry) -> tuple[str | None, str | None, str]:
         host = record.get("source_compute")
@@ -188,13 +211,14 @@ class Progress:
         self._names[instance_id] = record.get("name") or instance_id
         before = self._where.get(instance_id)
         known = self._host(before).instances.pop(instance_id, None) if before is not None else None
-        told = f"{self._names[instance_id]} {status}"
+        name = self._names[instance_id]
+        told = name if status == "ACTIVE" else f"{name} {status}"
         if host is not None and status != "DELETED":
             self._where[instance_id] = host
             self._host(host).instances[instance_id] = told
         if known == told and before == host:
             return None
-        return host, None, f"instance {told}"
+        return host, None, f"instance {name} {status}"
 
     def _address(self, record: Entry) -> tuple[str | None, str | None, str]:
         who = self._called(record.get("instance_id"))

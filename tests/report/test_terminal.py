@@ -101,7 +101,26 @@ def test_instances_are_shown_on_the_host_that_they_are_on() -> None:
 
     where = {host: sorted(seen.instances.values()) for host, seen in progress.hosts.items()}
     assert sum(map(len, where.values())) == 3
-    assert all(name.endswith("ACTIVE") for names in where.values() for name in names)
+    assert {name for names in where.values() for name in names} == {"app-0", "app-1", "app-2"}
+
+
+def test_what_is_told_before_nova_was_looked_at_is_ticked_for_the_next_host() -> None:
+    records = SCENES["full"]()
+    disabled = [
+        record
+        for record in records
+        if record["kind"] == "service" and record["status"] == "disabled"
+    ]
+    for record in disabled:
+        record["at"] += 0.5
+    progress = Progress()
+    for record in sorted(records, key=lambda record: record["at"]):
+        progress.update(record)
+
+    assert all(
+        {"1", "2", "3", "5", "6", "7"} <= progress.hosts[host].steps
+        for host in ("compute-1", "compute-2", "compute-3")
+    )
 
 
 def test_the_screen_shows_who_answers_and_how_long_a_service_is_silent() -> None:
