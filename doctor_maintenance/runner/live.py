@@ -152,7 +152,9 @@ class LiveStage(CommonStage):
         self._shows: list[Callable[[], None]] = []
         self.run_id = secrets.token_hex(4)
         self.clock = clock
-        self._admin_tool = self._start("admin-tool")
+        # Sessions of a run belong to it: another run must not take them up.
+        kept = replace(settings.admin_tool, state_dir=str(folder / "admin-tool"))
+        self._admin_tool = self._start("admin-tool", settings=replace(settings, admin_tool=kept))
         self.inspector_secret = _word(settings.inspector.secret)
         guard = replace(settings.inspector, secret=self.inspector_secret)
         self._inspector = self._start("inspector", settings=replace(settings, inspector=guard))
