@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -70,6 +71,8 @@ def run_live(
         PreconditionError: the cloud is not fit, or a process does not start.
         KeyboardInterrupt: Ctrl-C; everything is cleaned up by then.
     """
+    # A run is not to take up what another one left in a journal.
+    settings = replace(settings, work_dir=str(folder))
     with ExitStack() as stack:
         clock = WallClock()
         began = clock.now()
