@@ -20,7 +20,22 @@ T = TypeVar("T")
 
 
 class Manner(StrEnum):
-    """How an app manager behaves; all but ``HONEST`` are wrong, slow or strange in one way."""
+    """How an app manager behaves.
+
+    ``HONEST``: it does what the sample's policy says.
+    ``SILENT``: it never replies, and does nothing.
+    ``REFUSES``: it refuses every maintenance.
+    ``LATE``: it switches over and replies when the deadline is over.
+    ``TWICE``: it sends its reply twice.
+    ``CHANGES_MIND``: it sends another reply after the first was taken.
+    ``STALE``: it sends its reply about the host before, once where that went and once to the new place.
+    ``FOREIGN``: it disposes of another project's instance first, then it replies rightly.
+    ``WRONG_SESSION``: it names another session first, then it replies rightly.
+    ``NOT_ALLOWED``: it wants to leave instances on a host that is to be emptied first, then it replies rightly.
+    ``PARTIAL``: its reply leaves an instance out.
+    ``IDLE``: it promises to take its instances away itself, and does not.
+    ``LIES``: it agrees without having switched over.
+    """
 
     HONEST = "honest"
     SILENT = "silent"
@@ -38,7 +53,29 @@ class Manner(StrEnum):
 
 
 class Trouble(StrEnum):
-    """What goes wrong, or is done by somebody in the middle."""
+    """What goes wrong, or is done by somebody in the middle.
+
+    ``MIGRATION_FAILS``: an instance's migration is rolled back.
+    ``MIGRATION_HANGS``: an instance's live migration never ends by itself.
+    ``MIGRATION_ENDS_IN_ERROR``: an instance's migration leaves it in ERROR, stopped.
+    ``NO_VALID_HOST``: the scheduler finds no host for an instance.
+    ``HOST_STAYS_OFF``: a host does not come back from its reboot.
+    ``SERVICE_LATE``: the nova-compute of a host comes back late.
+    ``API_REFUSES``: a call to the cloud or the bus fails, and nothing is done.
+    ``API_LIES``: a call to the cloud or the bus reports a failure, and is done.
+    ``ALARM_LOST``: an alarm is never posted.
+    ``ALARM_LATE``: an alarm is posted late, and others overtake it.
+    ``ALARM_TWICE``: an alarm is posted twice.
+    ``SSH_FAILS``: what is done on a host over SSH fails once.
+    ``OWNER_DELETES``: an instance's owner deletes it in the middle.
+    ``OWNER_CREATES``: a project's owner creates another instance in the middle.
+    ``MANAGER_DIES``: an app manager dies and comes back; alarms meanwhile are lost.
+    ``TOOL_DIES``: the admin tool dies at an event and comes back.
+    ``CLOCK_JUMPS``: the admin tool dies and comes back with another idea of the time.
+    ``ADDRESS_LATE``: a floating IP that is moved is silent for longer.
+    ``OPERATOR_CANCELS``: the operator cancels the session.
+    ``HOST_FAULT``: the inspector is told of a fault of a host, again and again.
+    """
 
     MIGRATION_FAILS = "migration_fails"
     MIGRATION_HANGS = "migration_hangs"
