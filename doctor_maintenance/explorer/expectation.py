@@ -15,9 +15,10 @@ from doctor_maintenance.explorer.case import Manner, Trouble
 from doctor_maintenance.explorer.world import World
 from doctor_maintenance.judge import Check, Evidence
 from doctor_maintenance.judge import records as seen
-from doctor_maintenance.protocol import Action
+from doctor_maintenance.protocol import Action, HostState
 
 SERVICE = "service."
+NO_INSTANCE = "lost.no_instance"
 MISSED_GAP = "explorer.judge_missed_gap"
 """A service was silent for longer than allowed, and the contract did not see it."""
 
@@ -53,6 +54,8 @@ def defects(world: World, failed: Iterable[Check]) -> dict[str, str]:
         for evidence in check.evidence:
             if check.check_id.startswith(SERVICE) and _projects(world, evidence) <= hurt.keys():
                 continue
+            if check.check_id == NO_INSTANCE and _on_a_failed_host(world, evidence):
+                continue
             found[check.check_id] = evidence.message
             break
     found.update(_missed(world, {check.check_id for check in failed}))
@@ -71,6 +74,8 @@ def excused_clauses(world: World) -> dict[str, str]:
         found["inspector.acts_again"] = reason
     if world.stage.troubled_calls["publish"] >= world.case.session.work_attempts:
         found.update(dict.fromkeys(_UNTOLD, "the bus failed as often as it is tried"))
+    if world.stage.troubled_calls["enable"]:
+        found["session.hosts_fit_events"] = "nobody could know whether nova-compute was enabled"
     if world.stage.happened[Trouble.CLOCK_JUMPS]:
         reason = "the admin tool's clock was wrong, and so were the deadlines that it kept"
         for name in ("before_action", "answered_or_deadline", "late_reply", "only_if_agreed"):
@@ -123,6 +128,18 @@ def _projects(world: World, evidence: Evidence) -> set[str]:
         elif isinstance(record, seen.Address):
             found.add(world.stage.addresses.services[record.address].project)
     return found
+
+
+def _on_a_failed_host(world: World, evidence: Evidence) -> bool:
+    """Return whether an instance was left on a host that the operator has yet to see to."""
+    session = world.tool.session
+    assert session is not None
+    failed = {
+        work.host for work in session.works.values() if work.state is HostState.MAINTENANCE_FAILED
+    }
+    return all(
+        isinstance(record, seen.Instance) and record.host in failed for record in evidence.records
+    )
 
 
 def _missed(world: World, failed: set[str]) -> Mapping[str, str]:
