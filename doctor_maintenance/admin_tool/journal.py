@@ -231,7 +231,8 @@ class MemoryJournal:
 
     def recall(self, session_id: str, key: str) -> Mapping[str, str]:
         """Return a command's memo."""
-        return self._find(session_id).memos.get(key, {})
+        kept = self._sessions.get(session_id)
+        return {} if kept is None else kept.memos.get(key, {})
 
     def session(self, session_id: str) -> StoredSession:
         """Return a session.
