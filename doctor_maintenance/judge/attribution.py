@@ -66,26 +66,29 @@ def _holder(story: Story, address: str, during: Moment) -> Life | None:
     return found
 
 
-def _switched(story: Story, life: Life, before: Moment) -> bool:
-    return any(
-        seen.record.from_instance == life.instance_id and seen.moment.lower <= before.upper
+def _switch_over_said(story: Story, life: Life, before: Moment) -> str:
+    """Return what became of the switch-over that should have saved the service, in words."""
+    said = [
+        seen.record
         for seen in story.switch_overs(life.project_id)
-    )
+        if seen.record.from_instance == life.instance_id and seen.moment.lower <= before.upper
+    ]
+    if not said:
+        return "its app manager had not switched over (step 4)"
+    strategy = said[-1].strategy or "unknown"
+    if said[-1].phase == "done":
+        return f"its app manager said that it had switched over (strategy {strategy}), and the address had not moved"
+    return f"the switch-over of its app manager (strategy {strategy}) had not come to its end: {said[-1].phase}"
 
 
 def _migration(story: Story, life: Life | None, during: Moment) -> Cause | None:
     for move in story.moves if life is not None else ():
         assert life is not None
         if move.first.instance_id == life.instance_id and _overlap(move.begin, move.end, during):
-            without = (
-                ""
-                if _switched(story, life, move.begin)
-                else "; its app manager had not switched over (step 4)"
-            )
             return Cause(
                 "6",
                 f"step 6 on {move.source}: the {move.first.type} of instance {life.instance_id}, to which the address"
-                f" still led{without}",
+                f" still led; {_switch_over_said(story, life, move.begin)}",
                 move.records,
             )
     return None

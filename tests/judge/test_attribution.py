@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from doctor_maintenance.judge import Trace, judge
 
 from .bad_actors import P1, enabled, never_stopped, told
@@ -34,6 +36,27 @@ def test_a_gap_during_a_migration_is_step_6() -> None:
     assert "step 6 on compute-1: the live-migration of instance" in message
     assert P1.instance_id(0) in message
     assert "had not switched over (step 4)" in message
+
+
+@pytest.mark.parametrize(
+    ("phase", "said"),
+    [
+        ("done", "said that it had switched over (strategy none), and the address had not moved"),
+        ("failed", "(strategy none) had not come to its end: failed"),
+    ],
+)
+def test_a_switch_over_that_moved_nothing_is_told_as_what_it_was(phase: str, said: str) -> None:
+    tape = Tape(SCENES["full"]())
+    tape.drop(*tape.all("address")[1:])
+    tape.drop(*tape.all("switch_over")[2:])
+    for record in tape.all("switch_over"):
+        record["strategy"] = "none"
+    tape.one("switch_over", place=1)["phase"] = phase
+    migration = tape.all("migration", migration_id="migration-1")
+
+    message = gap_message(tape, migration[0]["at"] + 0.01, migration[-1]["at"] - 0.01)
+
+    assert said in message
 
 
 def test_the_interval_of_a_gap_is_told() -> None:
