@@ -15,7 +15,7 @@ from doctor_maintenance.explorer.case import Manner, Trouble
 from doctor_maintenance.explorer.world import World
 from doctor_maintenance.judge import Check, Evidence
 from doctor_maintenance.judge import records as seen
-from doctor_maintenance.protocol import Action, HostState
+from doctor_maintenance.protocol import Action, HostState, NotificationState
 
 SERVICE = "service."
 NO_INSTANCE = "lost.no_instance"
@@ -32,7 +32,11 @@ _UNTOLD = (
     "told.canceled_excludes_maintenance",
     "session.hosts_fit_events",
     "inspector.acts_again",
+    "message.same_content",
 )
+_STILL_THERE = ("told.in_maintenance_only", "told.over_only")
+_LOOK_S = 5.0
+"""The longest that a look at a host can be older than what is said of it."""
 
 
 def allowed_gap_s(world: World) -> float:
@@ -55,6 +59,8 @@ def defects(world: World, failed: Iterable[Check]) -> dict[str, str]:
             if check.check_id.startswith(SERVICE) and _projects(world, evidence) <= hurt.keys():
                 continue
             if check.check_id == NO_INSTANCE and _on_a_failed_host(world, evidence):
+                continue
+            if check.check_id in _STILL_THERE and _has_just_left(world, evidence):
                 continue
             found[check.check_id] = evidence.message
             break
@@ -139,6 +145,28 @@ def _on_a_failed_host(world: World, evidence: Evidence) -> bool:
     }
     return all(
         isinstance(record, seen.Instance) and record.host in failed for record in evidence.records
+    )
+
+
+def _has_just_left(world: World, evidence: Evidence) -> bool:
+    """Return whether an owner deleted an instance between the last look at the host and step 7."""
+    told = {
+        record.project_id for record in evidence.records if isinstance(record, seen.Notification)
+    }
+    records = world.stage.witness.records
+    entered = [
+        record.at
+        for record in records
+        if isinstance(record, seen.Notification)
+        and record.host is not None
+        and record.state == NotificationState.IN_MAINTENANCE
+    ]
+    return any(
+        isinstance(record, seen.Instance)
+        and record.by_owner
+        and record.project_id in told
+        and any(0 <= at - record.at <= _LOOK_S for at in entered)
+        for record in records
     )
 
 
