@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every scenario, full stack, with the admin tool killed at its writes and started again on its journal.
+
+The quick suite takes some of the writes of each scenario, with a start that is drawn and printed; ``-m slow``
+takes all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from crash_stage import Life, Lives, explain, play_through
+
+from doctor_maintenance.scenario import Scenario, load_scenarios
+
+SCENARIOS = load_scenarios()
+SEED = int(os.environ.get("DOCTOR_MAINTENANCE_CRASH_SEED", "0")) or random.SystemRandom().randrange(
+    1, 10_000
+)
+POINTS = 2
+"""How many of a scenario's writes the quick suite takes."""
+
+
+def writes_of(scenario: Scenario, folder: Path) -> int:
+    lives = Lives()
+    verdict, _ = play_through(scenario, folder / "whole", lives)
+    assert verdict.passed, explain(verdict)
+    return lives.admin_tool.writes
+
+
+def survives(scenario: Scenario, folder: Path, number: int, before: bool) -> None:
+    place = f"{scenario.name}: killed {'before' if before else 'after'} write {number}"
+    lives = Lives(admin_tool=Life(number, before))
+    verdict, left = play_through(scenario, folder / f"{number}-{before}", lives)
+
+    assert lives.admin_tool.killed == 1, place
+    assert verdict.passed, f"{place}\n{explain(verdict)}"
+    assert left == [], place
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_session_survives_its_admin_tool_being_killed(name: str, tmp_path: Path) -> None:
+    print(f"repeat with DOCTOR_MAINTENANCE_CRASH_SEED={SEED}")
+    rng = random.Random(f"{SEED}/{name}")
+    writes = writes_of(SCENARIOS[name], tmp_path)
+    for number in rng.sample(range(1, writes + 1), POINTS):
+        survives(SCENARIOS[name], tmp_path, number, rng.random() < 0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before", [False, True], ids=["after", "before"])
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_session_survives_its_admin_tool_being_killed_at_any_write(
+    name: str, before: bool, tmp_path: Path
+) -> None:
+    for number in range(1, writes_of(SCENARIOS[name], tmp_path) + 1):
+        survives(SCENARIOS[name], tmp_path, number, before)
