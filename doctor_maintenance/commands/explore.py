@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import sys
@@ -23,12 +22,20 @@ NEEDS_SETTINGS = False
 
 _SAY_EVERY_S = 5.0
 _MAX_SHRUNK = 5
+_SEEDS_A_SECOND = 10_000
+"""More than any machine explores, so that runs that begin at other times have other seeds."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Say which seeds, how large, for how long, on how many cores."""
     parser.add_argument("--seeds", type=_count, metavar="N", help="how many seeds (default: 10000)")
-    parser.add_argument("--from", dest="first", type=int, default=0, metavar="S", help="first seed")
+    parser.add_argument(
+        "--from",
+        dest="first",
+        type=int,
+        metavar="S",
+        help="first seed (default: 0; with --for alone, seeds that no run had before)",
+    )
     parser.add_argument("--seed", type=int, metavar="S", help="one seed only, with what was found")
     parser.add_argument("--case", type=Path, metavar="FILE", help="one case that was kept as JSON")
     parser.add_argument("--hosts", type=_count, default=3, metavar="H", help="the most hosts (≥ 3)")
@@ -68,7 +75,8 @@ def _explore_many(args: argparse.Namespace, limits: Limits) -> int:
     tally = Tally()
     workers = args.workers or os.cpu_count() or 1
     count = args.seeds if args.seeds is not None else None if args.seconds else 10_000
-    parts: Iterator[range] = chunks(args.first, count)
+    first = _first(args, began)
+    parts: Iterator[range] = chunks(first, count)
     if args.seconds is not None:
         parts = _until(parts, clock, began + args.seconds)
     for part in explore(parts, limits, workers):
@@ -77,7 +85,7 @@ def _explore_many(args: argparse.Namespace, limits: Limits) -> int:
             said = clock.now()
             print(progress(tally, said - began), file=sys.stderr, flush=True)
     print(summary(tally, clock.now() - began))
-    print(f"seeds {args.first} to {args.first + tally.cases - 1}")
+    print(f"seeds {first} to {first + tally.cases - 1}")
     if not tally.failed:
         print("no defect was found")
         return 0
@@ -89,8 +97,17 @@ def _explore_many(args: argparse.Namespace, limits: Limits) -> int:
     return 1
 
 
+def _first(args: argparse.Namespace, now: float) -> int:
+    if args.first is not None:
+        return int(args.first)
+    return int(now) * _SEEDS_A_SECOND if args.seconds is not None and args.seeds is None else 0
+
+
 def _until(parts: Iterator[range], clock: WallClock, until: float) -> Iterator[range]:
-    return itertools.takewhile(lambda part: clock.now() < until, parts)
+    for part in parts:
+        yield part
+        if clock.now() >= until:
+            return
 
 
 def _make_small(case: Case, clause: str, args: argparse.Namespace) -> None:

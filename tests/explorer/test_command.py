@@ -23,6 +23,15 @@ def test_some_seeds_without_a_defect_exit_with_zero(capsys: pytest.CaptureFixtur
     assert "no defect was found" in said
 
 
+def test_a_run_for_some_time_has_seeds_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["explore", "--for", "0.1", "--workers", "1"])
+
+    said = capsys.readouterr().out
+    first = int(said.partition("\nseeds ")[2].split()[0])
+    assert status == 0
+    assert first > 1_000_000_000 * 10_000
+
+
 def test_one_seed_is_shown_as_a_case(capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["explore", "--seed", "7"])
 
