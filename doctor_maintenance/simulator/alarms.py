@@ -21,6 +21,7 @@ from doctor_maintenance.exceptions import ForbiddenError, InvalidRequestError, N
 from doctor_maintenance.simulator.alarm_delivery import Delivery
 from doctor_maintenance.simulator.alarm_query import check_query, hits
 from doctor_maintenance.simulator.event_definitions import Event
+from doctor_maintenance.simulator.faults import Faults
 from doctor_maintenance.simulator.ids import new_uuid
 from doctor_maintenance.simulator.profiles import TimingProfile
 from doctor_maintenance.simulator.profiles.base import draw
@@ -71,15 +72,22 @@ class Alarms:
         rng: what IDs are drawn from.
         profile: how long the list of alarms is kept.
         delivery: makes the POSTs.
+        faults: asked how old the list of alarms is that the evaluator reads.
     """
 
     def __init__(
-        self, clock: Clock, rng: random.Random, profile: TimingProfile, delivery: Delivery
+        self,
+        clock: Clock,
+        rng: random.Random,
+        profile: TimingProfile,
+        delivery: Delivery,
+        faults: Faults,
     ) -> None:
         self._clock = clock
         self._rng = rng
         self._profile = profile
         self.delivery = delivery
+        self._faults = faults
         self.alarms: dict[str, Alarm] = {}
         self._limits: dict[str, int] = {}
         self._asked: set[str] = set()
@@ -193,7 +201,13 @@ class Alarms:
         now = self._clock.now()
         until, ids = self._cache.get(project_id, (0.0, []))
         if until <= now:
-            ids = [a.id for a in self.alarms.values() if a.project_id == project_id and a.enabled]
+            stale = self._faults.decide("aodh.read", project=project_id)
+            newest = now - float(stale.parameters["age_s"]) if stale is not None else now
+            ids = [
+                alarm.id
+                for alarm in self.alarms.values()
+                if alarm.project_id == project_id and alarm.enabled and alarm.created_at <= newest
+            ]
             ttl_s = draw(self._profile.alarm_cache_ttl, self._rng)
             if ttl_s > 0:
                 self._cache[project_id] = (now + ttl_s, ids)

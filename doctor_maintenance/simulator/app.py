@@ -12,14 +12,15 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response, g, request
 from werkzeug.routing import Rule
 
-from doctor_maintenance.simulator.errors import InjectedFailure
 from doctor_maintenance.simulator.identity_records import UnauthorizedError
+from doctor_maintenance.simulator.request_faults import KeptBack, RequestFaults
 from doctor_maintenance.simulator.services import Service, services
 from doctor_maintenance.simulator.services.auth import unauthorized
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """The most that a request may carry; an image of the simulated cloud is small."""
+
+_TOO_LARGE = "413 Request Entity Too Large"
+_MOST_DIGITS = 20
 
 
 class CloudApplication:
@@ -55,12 +59,13 @@ class CloudApplication:
             return self._index(start)
         problem = _read_body(environ)
         if problem is not None:
-            return _plain(start, "413 Request Entity Too Large", problem)
+            return _plain(start, *problem)
         environ["SCRIPT_NAME"] = f"{environ.get('SCRIPT_NAME', '')}/{first}"
         environ["PATH_INFO"] = f"/{rest}"
         environ["simulator.request_id"] = f"req-00000000-0000-4000-8000-{next(self._numbers):012x}"
-        chunks: Iterable[bytes] = self._cloud.clock.call(lambda: app.wsgi_app(environ, start))
-        return chunks
+        clock = self._cloud.clock
+        answer = KeptBack(clock, environ, start)
+        return answer.give(clock.call(lambda: app.wsgi_app(environ, answer.start)))
 
     def _index(self, start: StartResponse) -> Iterable[bytes]:
         paths = " ".join(f"/{path}" for path in self._apps)
@@ -92,27 +97,12 @@ def _application(service: Service, cloud: SimCloud) -> Flask:
     app.url_map.merge_slashes = False
     app.register_error_handler(UnauthorizedError, unauthorized)
     if service.endpoint:
-        app.before_request(lambda: _inject(service, cloud))
+        request_faults = RequestFaults(service, cloud)
+        app.before_request(request_faults.before)
+        app.after_request(partial(request_faults.after, app))
     app.after_request(_finish)
     app.register_blueprint(service.blueprint(cloud))
     return app
-
-
-def _inject(service: Service, cloud: SimCloud) -> None:
-    """Refuse the request if a fault says so; the service then puts the refusal into its own form."""
-    if not cloud.faults.armed():
-        return
-    token = cloud.identity.token(request.headers.get("X-Auth-Token", ""))
-    fault = cloud.faults.decide(
-        "api",
-        service=(service.type, service.name),
-        method=request.method,
-        path=(request.path, request.script_root + request.path),
-        project=token.project_id if token is not None else None,
-    )
-    if fault is not None:
-        g.retry_after_s = fault.parameters["retry_after_s"]
-        raise InjectedFailure(int(fault.parameters["status"]), "A fault of the simulation")
 
 
 def _finish(response: Response) -> Response:
@@ -124,16 +114,19 @@ def _finish(response: Response) -> Response:
     return response
 
 
-def _read_body(environ: WSGIEnvironment) -> str | None:
-    """Put the whole body into memory; return what is wrong with it, if anything."""
-    length = int(environ.get("CONTENT_LENGTH") or 0)
+def _read_body(environ: WSGIEnvironment) -> tuple[str, str] | None:
+    """Put the whole body into memory; return status and reason if there is something wrong with it."""
+    said = environ.get("CONTENT_LENGTH") or "0"
+    if not (said.isascii() and said.isdigit() and len(said) < _MOST_DIGITS):
+        return "400 Bad Request", "Content-Length is no number.\n"
+    length = int(said)
     if length > MAX_BODY_BYTES:
-        return f"The body has {length} bytes; at most {MAX_BODY_BYTES} are taken.\n"
+        return _TOO_LARGE, f"The body has {length} bytes; at most {MAX_BODY_BYTES} are taken.\n"
     chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
     stream = environ["wsgi.input"]
     body = stream.read(MAX_BODY_BYTES + 1) if chunked else stream.read(length) if length else b""
     if len(body) > MAX_BODY_BYTES:
-        return f"At most {MAX_BODY_BYTES} bytes of body are taken.\n"
+        return _TOO_LARGE, f"At most {MAX_BODY_BYTES} bytes of body are taken.\n"
     environ["wsgi.input"] = io.BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
     environ.pop("HTTP_TRANSFER_ENCODING", None)

@@ -20,11 +20,12 @@ from doctor_maintenance.simulator.alarms import Alarms
 from doctor_maintenance.simulator.bus import Bus
 from doctor_maintenance.simulator.compute import Compute
 from doctor_maintenance.simulator.events import CloudEvent
-from doctor_maintenance.simulator.faults import Faults
+from doctor_maintenance.simulator.faults import Faults, Moments
 from doctor_maintenance.simulator.identity import Identity
 from doctor_maintenance.simulator.images import Images
 from doctor_maintenance.simulator.instance_notifications import InstanceNotifications
 from doctor_maintenance.simulator.network import Network
+from doctor_maintenance.simulator.owners import Owners
 from doctor_maintenance.simulator.profiles import TimingProfile, get_profile
 from doctor_maintenance.simulator.topology import Topology, build_topology
 from doctor_maintenance.workers import InlineWorkers, Workers
@@ -83,8 +84,10 @@ class SimCloud:
             http or requests.Session(),
             workers or InlineWorkers(clock),
         )
-        self.alarms = Alarms(clock, rng, self.profile, delivery)
+        self.alarms = Alarms(clock, rng, self.profile, delivery, self.faults)
         self.bus = Bus(self.alarms, self.emit)
+        self.moments = Moments(clock, self.faults)
+        Owners(self.compute).act_at(self.moments)
         self._notifications = InstanceNotifications(clock, rng, self.compute, self.alarms, self.bus)
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
@@ -112,5 +115,7 @@ class SimCloud:
             event = CloudEvent(self.clock.now(), kind, fields)
             for callback in tuple(self._subscribers):
                 callback(event)
+        if kind == "notification":
+            self.moments.published(fields)
         if kind == "instance":
             self._notifications.changed(fields)

@@ -151,6 +151,8 @@ class Compute(ComputeMoves):
         return instance
 
     def _check_quota(self, project_id: str, flavor: Flavor, count: int) -> None:
+        if self.faults.decide("compute.quota", project=project_id) is not None:
+            raise QuotaExceeded(f"Quota exceeded for instances: Requested {count}")
         used = self.usage(project_id)
         wanted = {
             "instances": count,

@@ -240,19 +240,20 @@ class ComputeBase:
         instance.updated = self.clock.now()
 
     def report(self, instance: Instance) -> None:
-        """Tell what an instance is like now."""
-        self.emit(
-            "instance",
-            {
-                "instance_id": instance.instance_id,
-                "name": instance.name,
-                "project_id": instance.project_id,
-                "host": instance.host,
-                "status": instance.status,
-                "vm_state": str(instance.vm_state),
-                "task_state": None if instance.task_state is None else str(instance.task_state),
-            },
-        )
+        """Tell what an instance is like now; of one that is gone, whether its owner deleted it."""
+        fields: dict[str, Any] = {
+            "instance_id": instance.instance_id,
+            "name": instance.name,
+            "project_id": instance.project_id,
+            "host": instance.host,
+            "status": instance.status,
+            "vm_state": str(instance.vm_state),
+            "task_state": None if instance.task_state is None else str(instance.task_state),
+        }
+        if instance.vm_state is VmState.DELETED:
+            asked = [item for item in self.actions[instance.instance_id] if item.name == "delete"]
+            fields["by_owner"] = asked[-1].project_id == instance.project_id
+        self.emit("instance", fields)
 
     def set_guest(self, instance: Instance, *, up: bool, host: str | None = _KEEP) -> None:
         """Say where an instance's guest really is, and whether it executes."""

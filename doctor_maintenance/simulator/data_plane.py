@@ -15,8 +15,9 @@ import logging
 import selectors
 import socket
 import threading
+import zlib
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -39,8 +40,8 @@ class AddressModel(Protocol):
     def floating_addresses(self) -> Iterable[str]:
         """Every floating IP that exists, with or without an instance."""
 
-    def holder(self, address: str) -> str | None:
-        """The instance that a floating IP leads to now, if any."""
+    def answerers(self, address: str) -> Sequence[str]:
+        """The instances that share a floating IP now: one or none, unless something is wrong."""
 
 
 class GuestModel(Protocol):
@@ -88,10 +89,19 @@ class Counts:
     malformed: int = 0
 
 
-def who_answers(cloud: AddressCloud, address: str) -> Responder | None:
-    """Return the instance that answers on a floating IP now, if any; to be called on the cloud's clock."""
-    instance_id = cloud.network.holder(address)
-    if instance_id is None or not cloud.compute.is_running(instance_id):
+def who_answers(cloud: AddressCloud, address: str, turn: int = 0) -> Responder | None:
+    """Return the instance that answers on a floating IP now, if any; to be called on the cloud's clock.
+
+    Args:
+        cloud: the simulated cloud.
+        address: the floating IP.
+        turn: whose turn it is, where several share the address.
+    """
+    sharing = cloud.network.answerers(address)
+    if not sharing:
+        return None
+    instance_id = sharing[turn % len(sharing)]
+    if not cloud.compute.is_running(instance_id):
         return None
     return Responder(cloud.compute.instances[instance_id].name, instance_id)
 
@@ -200,13 +210,14 @@ class DataPlane:
             LOG.exception("the floating IPs go on after a failure")
 
     def _answer(self, probes: list[_Probe]) -> None:
-        addresses = {probe.address for probe in probes}
+        # Whose turn it is comes from the question, so that two askers do not share the turns between them.
+        turns = [(probe.address, zlib.crc32(probe.line) & 1) for probe in probes]
         responders = self._cloud.clock.call(
-            lambda: {address: who_answers(self._cloud, address) for address in addresses}
+            lambda: {turn: who_answers(self._cloud, *turn) for turn in set(turns)}
         )
-        for probe in probes:
+        for probe, turn in zip(probes, turns, strict=True):
             counts = self._counts[probe.address]
-            responder = responders[probe.address]
+            responder = responders[turn]
             suffix = b"" if responder is None else encode_suffix(responder)
             reply = answer(probe.line, suffix)
             if reply is None:

@@ -110,7 +110,7 @@ class FloatingIps:
         self._told[floating.address] = None
         self._emit("address", {"address": floating.address, "instance_id": None})
         if target is not None:
-            self._associate(floating, *target)
+            self._associate(floating, *target, None)
         return floating
 
     def get(self, floating_id: str) -> FloatingIp:
@@ -132,9 +132,10 @@ class FloatingIps:
         if port_id == floating.port_id:
             return floating
         target = self._target(floating, port_id) if port_id is not None else None
+        former = floating.effective_port_id
         self._dissociate(floating)
         if target is not None:
-            self._associate(floating, *target)
+            self._associate(floating, *target, former)
         else:
             self._lead(floating, None)
         self._network.touch(floating)
@@ -163,7 +164,17 @@ class FloatingIps:
         floating = self._by_address.get(address)
         if floating is None or floating.effective_port_id is None:
             return None
-        return self._network.ports[floating.effective_port_id].device_id or None
+        port = self._network.ports.get(floating.effective_port_id)
+        return (port.device_id or None) if port is not None else None
+
+    def answerers(self, address: str) -> tuple[str, ...]:
+        """Return the instances that share an address now, in turn: one, unless a fault says otherwise."""
+        holder = self.holder(address)
+        floating = self._by_address.get(address)
+        former = floating.former_port_id if floating is not None else None
+        port = self._network.ports.get(former) if former is not None else None
+        found = (holder, port.device_id if port is not None else None)
+        return tuple(each for each in found if each)
 
     def through(self, router_id: str, subnet_id: str | None = None) -> bool:
         """Whether a floating IP is translated by a router (to a port on a subnet, if one is given)."""
@@ -181,7 +192,10 @@ class FloatingIps:
             self._tell(floating)
 
     def port_removed(self, port_id: str) -> None:
-        """Free the floating IP that led to a port."""
+        """Free the floating IP that led to a port; one that still led there leads nowhere until its move is over."""
+        for late in self.floating_ips.values():
+            if late.effective_port_id == port_id != late.port_id:
+                self._lead(late, None)
         floating = self._by_port.get(port_id)
         if floating is not None:
             self._dissociate(floating)
@@ -216,19 +230,41 @@ class FloatingIps:
             )
         return port, fixed_ip, router.id
 
-    def _associate(self, floating: FloatingIp, port: Port, fixed_ip: str, router_id: str) -> None:
+    def _associate(
+        self, floating: FloatingIp, port: Port, fixed_ip: str, router_id: str, former: str | None
+    ) -> None:
         floating.port_id, floating.fixed_ip, floating.router_id = port.id, fixed_ip, router_id
         self._by_port[port.id] = floating
-        gap_s = self._gap_s(floating)
+        fault = self._faults.decide(
+            "network.floating_ip", address=floating.address, project=floating.project_id
+        )
+        if fault is not None and fault.name == "both_sides_active":
+            floating.former_port_id = former
+            self._lead(floating, port.id)
+            self._when(floating, float(fault.parameters["for_s"]), port.id)
+            return
+        gap_s = draw(self._profile.floating_ip_move_gap_s, self._rng)
+        if fault is not None:
+            gap_s = float(fault.parameters["delay_s"])
         if gap_s <= 0:
             self._lead(floating, port.id)
             return
-        self._lead(floating, None)
-        self._timers[floating.id] = self._clock.call_later(
-            gap_s, lambda: self._lead(floating, port.id)
-        )
+        stays = fault is not None and fault.name == "floating_ip_stays"
+        self._lead(floating, former if stays else None)
+        self._when(floating, gap_s, port.id)
+
+    def _when(self, floating: FloatingIp, delay_s: float, port_id: str) -> None:
+        """Let a move be complete after so long."""
+
+        def complete() -> None:
+            del self._timers[floating.id]
+            floating.former_port_id = None
+            self._lead(floating, port_id)
+
+        self._timers[floating.id] = self._clock.call_later(delay_s, complete)
 
     def _dissociate(self, floating: FloatingIp) -> None:
+        floating.former_port_id = None
         if floating.port_id is None:
             return
         del self._by_port[floating.port_id]
@@ -236,14 +272,6 @@ class FloatingIps:
         timer = self._timers.pop(floating.id, None)
         if timer is not None:
             self._clock.cancel(timer)
-
-    def _gap_s(self, floating: FloatingIp) -> float:
-        fault = self._faults.decide(
-            "network.floating_ip", address=floating.address, project=floating.project_id
-        )
-        if fault is not None:
-            return float(fault.parameters["delay_s"])
-        return draw(self._profile.floating_ip_move_gap_s, self._rng)
 
     def _lead(self, floating: FloatingIp, port_id: str | None) -> None:
         floating.effective_port_id = port_id

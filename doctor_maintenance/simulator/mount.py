@@ -19,6 +19,8 @@ import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
+from doctor_maintenance.simulator.request_faults import TIMEOUT_S
+
 
 def mount(session: requests.Session, base_url: str, application: WSGIApplication) -> None:
     """Let every request of the session to ``base_url`` be answered by the application, inline.
@@ -66,11 +68,24 @@ class WsgiAdapter(BaseAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Call the application and return its answer; a timeout means nothing here."""
+        """Call the application and return its answer.
+
+        A request takes no time, so the timeout is the application's to know: a fault may let an answer take longer.
+
+        Raises:
+            requests.ReadTimeout: the application says that the answer took longer than the timeout.
+            requests.ConnectionError: the application broke off.
+        """
         answer = _Answer()
-        chunks = self._application(_environ(request), answer.start)
+        environ = _environ(request)
+        environ[TIMEOUT_S] = timeout[-1] if isinstance(timeout, tuple) else timeout
+        chunks = self._application(environ, answer.start)
         try:
             body = b"".join([*answer.written, *chunks])
+        except TimeoutError as error:
+            raise requests.ReadTimeout(error, request=request) from error
+        except ConnectionResetError as error:
+            raise requests.ConnectionError(error, request=request) from error
         finally:
             close = getattr(chunks, "close", None)
             if close is not None:

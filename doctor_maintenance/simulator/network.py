@@ -304,6 +304,10 @@ class Network:
         """Return the instance that a floating IP leads to now, or None."""
         return self.floating.holder(address)
 
+    def answerers(self, address: str) -> tuple[str, ...]:
+        """Return the instances that share an address now: one or none, unless a fault says otherwise."""
+        return self.floating.answerers(address)
+
     def floating_addresses(self) -> list[str]:
         """Return all floating IPs, associated or not."""
         return self.floating.known_addresses()

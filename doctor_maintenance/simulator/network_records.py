@@ -157,6 +157,7 @@ class FloatingIp(Resource):
         router_id: the router that translates it.
         effective_port_id: the port that packets are led to now. It differs from ``port_id`` while a move has
             not yet taken effect.
+        former_port_id: a port that still answers beside it; only a fault makes that so.
     """
 
     address: str
@@ -166,6 +167,7 @@ class FloatingIp(Resource):
     fixed_ip: str | None = None
     router_id: str | None = None
     effective_port_id: str | None = None
+    former_port_id: str | None = None
 
     @property
     def status(self) -> str:

@@ -46,7 +46,7 @@ def test_a_fault_has_its_kinds_defaults() -> None:
 @pytest.mark.parametrize(
     ("name", "criteria", "parameters", "times", "reason"),
     [
-        ("sabotage", {}, {}, None, "there is no fault 'sabotage'; there are: alarm_cut"),
+        ("sabotage", {}, {}, None, "there is no fault 'sabotage'; there are: alarm_cache_stale"),
         (
             "alarm_lost",
             {"colour": "red"},

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults of Nova: where an instance goes, whether it gets there, and how much a project may have."""
+
+from __future__ import annotations
+
+from doctor_maintenance.simulator.faults.kind import FaultKind
+
+_MIGRATION = ("instance", "project", "source", "dest", "type")
+_SCHEDULE = ("instance", "project", "source", "action")
+
+KINDS = (
+    FaultKind(
+        "migration_fails",
+        "compute.migrate",
+        _MIGRATION,
+        "A migration is rolled back: the instance is ACTIVE on its old host, the record says so.",
+        "It is tried again; if no attempt succeeds the host is canceled and enabled.",
+    ),
+    FaultKind(
+        "migration_hangs",
+        "compute.migrate",
+        _MIGRATION,
+        "A migration never ends, until it is aborted or a host goes down.",
+        "A live migration is aborted when its time is over; then the host is canceled and enabled.",
+    ),
+    FaultKind(
+        "migration_ends_in_error",
+        "compute.migrate",
+        _MIGRATION,
+        "A migration fails and leaves the instance in ERROR on its old host, its guest stopped.",
+        "The instance is started again, and moved by another attempt.",
+    ),
+    FaultKind(
+        "no_valid_host",
+        "compute.schedule",
+        _SCHEDULE,
+        "The scheduler finds no host.",
+        "It is tried again; if none is ever found the host is canceled and enabled.",
+    ),
+    FaultKind(
+        "lands_on_unmaintained_host",
+        "compute.schedule",
+        _SCHEDULE,
+        "The scheduler prefers this host, which is still to be maintained, wherever it is possible.",
+        "The instance is announced and moved again when that host's turn comes.",
+        {"host": ""},
+    ),
+    FaultKind(
+        "quota_exceeded",
+        "compute.quota",
+        ("project",),
+        "A project that builds an instance is told that its quota is used up.",
+        "An app manager that re-creates an instance tries again; the service goes on meanwhile.",
+    ),
+)
+"""All of them."""
