@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from doctor_maintenance.clock import VirtualClock
-from doctor_maintenance.exceptions import ConflictError, InvalidRequestError
+from doctor_maintenance.exceptions import ConflictError, InvalidRequestError, LimitError
 from doctor_maintenance.simulator.events import CloudEvent
 from doctor_maintenance.simulator.faults import FAULT_KINDS, Fault
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 MOST_EVENTS = 20_000
 """How many events are kept; older ones are forgotten."""
+MOST_FAULTS = 1_000
+"""How many faults may be armed at once."""
+MOST_SECONDS = 86_400.0
+"""How far time may be told to jump at once."""
 _POSTS = 100
 
 
@@ -118,7 +122,12 @@ class Control:
         ]
 
     def arm(self, wanted: object) -> Fault:
-        """Arm a fault; raise InvalidRequestError if there is none such."""
+        """Arm a fault.
+
+        Raises:
+            InvalidRequestError: there is none such, or a part of it is not of its type.
+            LimitError: too many are armed.
+        """
         if not isinstance(wanted, Mapping) or not isinstance(wanted.get("name"), str):
             raise InvalidRequestError(
                 'expected {"name": …, "criteria": {…}, "parameters": {…}, "times": …}; '
@@ -128,11 +137,19 @@ class Control:
         if unknown:
             raise InvalidRequestError(f"a fault has no {', '.join(unknown)}")
         times = wanted.get("times")
-        if times is not None and not isinstance(times, int):
+        if times is not None and (isinstance(times, bool) or not isinstance(times, int)):
             raise InvalidRequestError(f"times: expected a number or null; found {times!r:.80}")
         for name in ("criteria", "parameters"):
             if not isinstance(wanted.get(name) or {}, Mapping):
                 raise InvalidRequestError(f"{name}: expected an object; found {wanted[name]!r:.80}")
+        if len(self._cloud.faults.armed()) >= MOST_FAULTS:
+            raise LimitError(f"{MOST_FAULTS} faults are armed already; disarm some")
+        for name, value in (wanted.get("criteria") or {}).items():
+            if not isinstance(value, str):
+                raise InvalidRequestError(
+                    f"criteria[{name:.80}]: expected a text; found {value!r:.80}"
+                )
+        _check_parameters(wanted["name"], wanted.get("parameters") or {})
         return self._cloud.faults.add(
             wanted["name"], wanted.get("criteria"), wanted.get("parameters"), times
         )
@@ -144,9 +161,15 @@ class Control:
         else:
             self._cloud.faults.remove(fault_id)
 
-    def seed(self, number: int) -> None:
-        """Let the cloud's chance begin anew."""
-        self._cloud.rng.seed(number)
+    def seed(self, number: float) -> None:
+        """Let the cloud's chance begin anew.
+
+        Raises:
+            InvalidRequestError: the seed is no whole number from 0 on.
+        """
+        if number < 0 or number != int(number):
+            raise InvalidRequestError(f"seed: expected a whole number from 0 on; found {number}")
+        self._cloud.rng.seed(int(number))
 
     def reset(self) -> None:
         """Remove what users made, disarm all faults and forget all events.
@@ -170,11 +193,41 @@ class Control:
 
         Raises:
             ConflictError: time passes by itself here.
-            InvalidRequestError: it cannot go back.
+            InvalidRequestError: it cannot go back, nor too far at once.
         """
         clock = self._cloud.clock
         if not isinstance(clock, VirtualClock):
             raise ConflictError("time passes by itself here; only a virtual clock can be told to")
-        if seconds < 0:
-            raise InvalidRequestError(f"seconds: expected 0 or more; found {seconds}")
+        if not 0 <= seconds <= MOST_SECONDS:
+            raise InvalidRequestError(
+                f"seconds: expected a number from 0 to {MOST_SECONDS:g}; found {seconds}"
+            )
         return clock.advance(seconds)
+
+
+def _check_parameters(name: str, given: Mapping[str, Any]) -> None:
+    """Refuse a parameter now that the model could not use later, in the middle of somebody else's request."""
+    kind = FAULT_KINDS.get(name)
+    known = {} if kind is None else kind.parameters
+    for parameter, value in given.items():
+        if parameter not in known:
+            continue  # it is refused where names are
+        default = known[parameter]
+        if isinstance(default, str):
+            good, expected = isinstance(value, str), "a text"
+        elif kind is not None and kind.point == "api" and parameter == "status":
+            good, expected = (
+                _number(value, 400, 599) and value == int(value),
+                "an HTTP error's status",
+            )
+        else:
+            good = _number(value, 0, MOST_SECONDS) or (value is None and default is None)
+            expected = f"a number from 0 to {MOST_SECONDS:g}"
+        if not good:
+            raise InvalidRequestError(
+                f"parameters[{parameter}]: expected {expected}; found {value!r:.80}"
+            )
+
+
+def _number(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high

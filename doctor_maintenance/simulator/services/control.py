@@ -13,6 +13,8 @@ POST   /control/reset             remove what users made
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +60,11 @@ class ControlService:
 
 SERVICE = ControlService()
 
+MOST = 2**53 - 1
+"""The greatest number that is taken: a greater one is not exact in JSON."""
+
+_WHOLE = re.compile("[0-9]{1,18}")
+
 
 class _ControlViews:
     def __init__(self, cloud: SimCloud) -> None:
@@ -69,7 +76,7 @@ class _ControlViews:
 
     def events(self) -> Response:
         since = request.args.get("since", "0")
-        if not since.isdigit():
+        if not _WHOLE.fullmatch(since):
             raise InvalidRequestError(
                 f"since: expected the number of an event; found {since!r:.80}"
             )
@@ -91,7 +98,7 @@ class _ControlViews:
         return empty()
 
     def seed(self) -> Response:
-        self._control.seed(int(_number("seed")))
+        self._control.seed(_number("seed"))
         return empty()
 
     def tick(self) -> Response:
@@ -110,6 +117,10 @@ def _json() -> Any:
 def _number(name: str) -> float:
     body = _json()
     value = body.get(name) if isinstance(body, dict) else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
         raise InvalidRequestError(f"{name}: expected a number; found {value!r:.80}")
     return value
+
+
+def _finite(value: float) -> bool:
+    return abs(value) <= MOST and math.isfinite(value)
