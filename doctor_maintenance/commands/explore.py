@@ -80,6 +80,8 @@ def _explore_many(args: argparse.Namespace, limits: Limits) -> int:
     if args.seconds is not None:
         parts = _until(parts, clock, began + args.seconds)
     for part in explore(parts, limits, workers):
+        for clause in sorted(set(part.failed) - set(tally.failed)):
+            print(f"FAILED {clause}: seed {part.failed[clause][0]}", file=sys.stderr, flush=True)
         tally.add(part)
         if clock.now() - said >= _SAY_EVERY_S:
             said = clock.now()
