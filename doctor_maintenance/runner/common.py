@@ -103,6 +103,10 @@ class CommonStage(ABC):
     def inspector_alarm_url(self) -> str:
         """Return where the alarm on hosts posts to."""
 
+    def operator_project(self) -> str:
+        """Return the operator's own project; blocks."""
+        return str(self._operator.session.get_project_id())
+
     def hosts(self) -> Flow[list[ComputeHost]]:
         """Return the compute hosts, by name."""
         services = yield from blocking(lambda: self._nova("/os-services?binary=nova-compute"))

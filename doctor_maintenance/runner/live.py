@@ -26,10 +26,11 @@ from doctor_maintenance.flow import Flow, Task, blocking, start, wait
 from doctor_maintenance.probe import LiveProbe, ProbeConfig, ProbeProtocol, Snapshot
 from doctor_maintenance.remote import ParamikoRemote
 from doctor_maintenance.runner.common import CommonStage
+from doctor_maintenance.runner.exact import record_of
 from doctor_maintenance.runner.processes import Process, Tail
 from doctor_maintenance.runner.recorder import Recorder
 from doctor_maintenance.runner.stage import Placed, Probes, SshSettings, Watch
-from doctor_maintenance.runner.watch import CloudWatch, Look, changes
+from doctor_maintenance.runner.watch import CloudWatch, Look, changes, first_look, sourced
 from doctor_maintenance.scenario import Application, Fault
 from doctor_maintenance.secret_words import guarded, hide, new_word
 from doctor_maintenance.settings import CloudSettings, Settings
@@ -143,7 +144,7 @@ class LiveStage(CommonStage):
     ) -> None:
         settings = cloud.settings
         self._cloud = cloud
-        self._settings = settings
+        self.settings = settings
         self._folder = folder
         self._simulator = simulator
         self._managers: list[Process] = []
@@ -214,19 +215,19 @@ class LiveStage(CommonStage):
         policy = "refuse" if application.refuses else "silent" if application.silent else "agree"
         single = application.single_action
         own = replace(
-            self._settings.app_manager,
+            self.settings.app_manager,
             policy=policy,
-            strategy=application.strategy or self._settings.app_manager.strategy,
+            strategy=application.strategy or self.settings.app_manager.strategy,
             action=application.action.value,
             single_action=None if single is None else single.value,
             admin_tool_url=admin_tool_url,
-            secret=_word(self._settings.app_manager.secret),
+            secret=_word(self.settings.app_manager.secret),
         )
         name = f"app-manager-{application.name}"
         clouds = self._folder / f"{name}.clouds.yaml"
         self._write_login(clouds, account)
         settings = replace(
-            self._settings, app_manager=own, cloud=CloudSettings(os_cloud=_PROJECT_CLOUD)
+            self.settings, app_manager=own, cloud=CloudSettings(os_cloud=_PROJECT_CLOUD)
         )
         process = self._start("app-manager", name, settings, clouds)
         self._managers.append(process)
@@ -243,12 +244,19 @@ class LiveStage(CommonStage):
 
     def probe(self, placed: Sequence[Placed]) -> Probes:
         """Start to ask every service."""
-        self._probes = _LiveProbes(self, placed, self._settings)
+        self._probes = _LiveProbes(self, placed, self.settings)
         return self._probes
 
     def watch(self, placed: Sequence[Placed]) -> Watch:
-        """Return the watch that looks again and again."""
+        """Return the watch that is told everything, or the one that looks again and again."""
+        if self._cloud.control_url is not None:
+            return _ToldWatch(self, self.cloud_watch(placed), self._cloud.control_url)
         return _PollingWatch(self, self.cloud_watch(placed))
+
+    def events(self, control_url: str, since: int) -> Any:
+        """Return what an embedded cloud tells of itself; blocks."""
+        url = f"{control_url}/events?since={since}"
+        return call_json("ask what happened", lambda: self._http.get(url, timeout=10.0))
 
     def inject(self, faults: Sequence[Fault]) -> None:
         """Make the embedded cloud fail.
@@ -294,7 +302,7 @@ class LiveStage(CommonStage):
             self._simulator.stop(_STOP_S)
 
     def _write_login(self, path: Path, account: Account) -> None:
-        own = self._settings.cloud
+        own = self.settings.cloud
         entry: dict[str, Any] = {"auth": dict(account.login), "interface": own.interface}
         if own.region_name is not None:
             entry["region_name"] = own.region_name
@@ -314,7 +322,7 @@ class LiveStage(CommonStage):
         seen = self._folder / f"{called}.jsonl"
         self._tails.append(Tail(seen))
         words = [command, "--observations", str(seen)]
-        return Process(called, words, self._folder, self.clock, settings or self._settings, clouds)
+        return Process(called, words, self._folder, self.clock, settings or self.settings, clouds)
 
     def _read_for_ever(self) -> Flow[None]:
         while True:
@@ -362,9 +370,56 @@ class _PollingWatch:
     def _look(self) -> Flow[None]:
         look = yield from blocking(self._watch.look)
         for record in changes(self._last, look):
-            source = "neutron" if record["kind"] == "address" else "nova"
-            self._stage.recorder.take({"source": source, **record})
+            self._stage.recorder.take(sourced(record))
         self._last = look
+
+
+class _ToldWatch:
+    """Is told by an embedded cloud what changed, and when exactly."""
+
+    def __init__(self, stage: LiveStage, watch: CloudWatch, control_url: str) -> None:
+        self._stage = stage
+        self._watch = watch
+        self._control_url = control_url
+        self._last = 0
+        self._operator_project = ""
+        self._task: Task[None] | None = None
+
+    def begin(self) -> Flow[None]:
+        self._operator_project = yield from blocking(self._stage.operator_project)
+        told = yield from blocking(self._ask)
+        self._last = told["last"]
+        look = yield from blocking(self._watch.look)
+        for record in first_look(look):
+            self._stage.recorder.take(record)
+        self._task = start(self._stage.clock, self._stage.workers, self._listen_for_ever())
+
+    def end(self) -> Flow[None]:
+        self.stop()
+        yield from self._listen()
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _listen_for_ever(self) -> Flow[None]:
+        while True:
+            yield from wait(_POLL_S)
+            yield from self._listen()
+
+    def _listen(self) -> Flow[None]:
+        told = yield from blocking(self._ask)
+        if told["forgotten"]:
+            self._stage.recorder.problem(f"{told['forgotten']} events of the cloud were missed")
+        self._last = told["last"]
+        commands = self._stage.settings.admin_tool.maintenance_commands
+        for event in told["events"]:
+            record = record_of(event, self._operator_project, commands)
+            if record is not None:
+                self._stage.recorder.take(record)
+
+    def _ask(self) -> Any:
+        return self._stage.events(self._control_url, self._last)
 
 
 class _LiveProbes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,14 +27,12 @@ from doctor_maintenance.inspector.actions import OperatorCloud
 from doctor_maintenance.inspector.api import alarm_url as inspector_alarm_url
 from doctor_maintenance.inspector.api import create_app as create_inspector_app
 from doctor_maintenance.inspector.inspector import Inspector
-from doctor_maintenance.judge import KINDS
-from doctor_maintenance.judge.reading import rules_of
 from doctor_maintenance.probe import VirtualProbe
-from doctor_maintenance.protocol import EventType
 from doctor_maintenance.runner.common import CommonStage
+from doctor_maintenance.runner.exact import record_of
 from doctor_maintenance.runner.recorder import Listener, Recorder
 from doctor_maintenance.runner.stage import Placed, Probes, SshSettings, Watch
-from doctor_maintenance.runner.watch import changes
+from doctor_maintenance.runner.watch import first_look
 from doctor_maintenance.scenario import Application, Fault
 from doctor_maintenance.settings import Settings
 from doctor_maintenance.simulator.app import create_app
@@ -57,8 +55,6 @@ from sample_app_manager.policy import Rules
 CLOUD_URL = "http://cloud.sim"
 ADMIN_TOOL_URL = "http://admin-tool.sim"
 INSPECTOR_URL = "http://inspector.sim"
-
-_WITNESSES = {"address": "neutron", "host": "hosts", "notification": "bus"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +129,7 @@ class VirtualStage(CommonStage):
             poll_s=0.2,
             password=lambda: f"{rng.getrandbits(64):016x}",
         )
-        self._settings = settings
+        self.settings = settings
         self._rng = rng
         self._probes: list[tuple[Placed, VirtualProbe]] = []
         self.managers: dict[str, Manager] = {}
@@ -159,7 +155,7 @@ class VirtualStage(CommonStage):
         """Mount the app manager of a project."""
         yield from wait(0.0)
         cloud = ProjectCloud(self._connect(account.login))
-        strategy = application.strategy or self._settings.app_manager.strategy
+        strategy = application.strategy or self.settings.app_manager.strategy
         manager = Manager(
             self.clock,
             self.workers,
@@ -196,7 +192,7 @@ class VirtualStage(CommonStage):
 
     def probe(self, placed: Sequence[Placed]) -> Probes:
         """Know from now on who answers at each moment."""
-        return _VirtualProbes(self, placed, self._settings.probe.rate_hz)
+        return _VirtualProbes(self, placed, self.settings.probe.rate_hz)
 
     def watch(self, placed: Sequence[Placed]) -> Watch:
         """Return the exact watch over the cloud."""
@@ -221,7 +217,7 @@ class VirtualStage(CommonStage):
         return task.outcome.get()
 
     def _admin_tool(self) -> AdminTool:
-        rules = rules_by(self._settings, self.cloud.identity.admin_project.id, ADMIN_TOOL_URL)
+        rules = rules_by(self.settings, self.cloud.identity.admin_project.id, ADMIN_TOOL_URL)
         tool = assemble(
             clock=self.clock,
             workers=self.workers,
@@ -294,12 +290,13 @@ class _ExactWatch:
         self._stage = stage
         self._watch = stage.cloud_watch(placed)
         self._operator_project = stage.cloud.identity.admin_project.id
+        self._commands = stage.settings.admin_tool.maintenance_commands
         self._unsubscribe: Callable[[], None] | None = None
 
     def begin(self) -> Flow[None]:
         look = yield from blocking(self._watch.look)
-        for record in changes(None, look):
-            self._take(record.pop("kind"), record)
+        for record in first_look(look):
+            self._stage.recorder.take(record)
         self._unsubscribe = self._stage.cloud.subscribe(self._seen)
 
     def end(self) -> Flow[None]:
@@ -311,16 +308,10 @@ class _ExactWatch:
             self._unsubscribe()
 
     def _seen(self, event: CloudEvent) -> None:
-        if event.kind == "notification" and event.fields["event_type"] not in set(EventType):
-            return
-        if event.fields.get("project_id") == self._operator_project and event.kind == "readable":
-            return  # the operator may know hosts
-        known = rules_of(KINDS[event.kind])
-        fields = {name: value for name, value in event.fields.items() if name in known}
-        self._take(event.kind, {"at": event.at, **fields})
-
-    def _take(self, kind: str, fields: Mapping[str, Any]) -> None:
-        self._stage.recorder.add(_WITNESSES.get(kind, "nova"), kind, fields)
+        told = {**event.fields, "at": event.at, "kind": event.kind}
+        record = record_of(told, self._operator_project, self._commands)
+        if record is not None:
+            self._stage.recorder.take(record)
 
 
 def with_defaults(settings: Settings) -> Settings:

@@ -143,6 +143,16 @@ def _get(adapter: Adapter, path: str, **options: Any) -> Any:
         raise CloudError(f"watching the cloud: GET {path}: {error}") from error
 
 
+def sourced(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with the witness that it is from."""
+    return {"source": "neutron" if record["kind"] == "address" else "nova", **record}
+
+
+def first_look(look: Look) -> list[dict[str, Any]]:
+    """Return the records of the cloud as it is at the beginning."""
+    return [sourced(record) for record in changes(None, look)]
+
+
 def changes(before: Look | None, after: Look) -> list[dict[str, Any]]:
     """Return the records of what differs between two looks.
 

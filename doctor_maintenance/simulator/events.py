@@ -11,7 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-KINDS = ("service", "instance", "migration", "address", "host", "notification", "readable")
+KINDS = (
+    "service",
+    "instance",
+    "migration",
+    "address",
+    "host",
+    "command",
+    "notification",
+    "readable",
+)
 
 
 @dataclass(frozen=True, slots=True)

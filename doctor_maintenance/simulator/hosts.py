@@ -90,6 +90,9 @@ class HostCloud(Protocol):
     def faults(self) -> Faults:
         """What goes wrong."""
 
+    def emit(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """Report what happened."""
+
     def subscribe(self, callback: Callable[[CloudEvent], None]) -> Callable[[], None]:
         """Tell of every change of state, until what is returned is called."""
 
@@ -199,12 +202,15 @@ def perform(cloud: HostCloud, table: CommandTable, host: str, command: str) -> C
         The answer, or None if the command never ends.
     """
     fault = cloud.faults.decide("host.command", host=host, command=command)
-    if fault is None:
-        return table.answer(look(cloud.compute, host), command)
-    if fault.name == "command_hangs":
+    if fault is not None and fault.name == "command_hangs":
         return None
-    status = int(fault.parameters.get("status", 1))
-    return CommandAnswer(status, stderr=f"{fault.parameters.get('output', '')}\n")
+    if fault is None:
+        answer = table.answer(look(cloud.compute, host), command)
+    else:
+        status = int(fault.parameters.get("status", 1))
+        answer = CommandAnswer(status, stderr=f"{fault.parameters.get('output', '')}\n")
+    cloud.emit("command", {"host": host, "command": command, "status": answer.status})
+    return answer
 
 
 def _words(command: str) -> str:
