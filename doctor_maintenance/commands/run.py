@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from doctor_maintenance.clock import WallClock
 from doctor_maintenance.exceptions import PreconditionError
 from doctor_maintenance.settings import Settings
 
@@ -103,7 +104,7 @@ def _allowing(scenario: Scenario, gap_s: float) -> Scenario:
 
 def _new_folder(work_dir: Path, name: str) -> Path:
     """Make a folder that no other run has."""
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    stamp = datetime.fromtimestamp(WallClock().now(), UTC).strftime("%Y%m%d-%H%M%S")
     try:
         work_dir.mkdir(parents=True, exist_ok=True)
         for number in range(1000):
