@@ -40,7 +40,7 @@ def attempt(function: Callable[[], T]) -> Outcome[T]:
     """Run function and return its outcome; the errors of the work belong to whoever asked for it."""
     try:
         return Outcome(value=function())
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - nothing is swallowed: it is told to whoever asked
         return Outcome(error=error)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -65,9 +66,9 @@ def test_durations_do_not_change_the_verdict(profile: str) -> None:
     assert verdict.passed, explain(verdict)
 
 
-def test_an_app_manager_that_does_not_switch_over_fails_the_run_with_the_step_that_caused_it() -> None:
-    from dataclasses import replace
-
+def test_an_app_manager_that_does_not_switch_over_fails_the_run_with_the_step_that_caused_it() -> (
+    None
+):
     good = SCENARIOS["full_maintenance"]
     bad = replace(good, applications=(replace(good.applications[0], strategy="none"),))
 

@@ -151,7 +151,7 @@ def _line(command: Any) -> str:
 
 def answer(verdict: Verdict, action: Action) -> Callable[[Any, tuple[str, ...]], Reply]:
     def reply(_: Any, instance_ids: tuple[str, ...]) -> Reply:
-        actions = {item: action for item in instance_ids} if verdict is Verdict.ACK else {}
+        actions = dict.fromkeys(instance_ids, action) if verdict is Verdict.ACK else {}
         return Reply("sid", verdict, NotificationState.PLANNED_MAINTENANCE, actions)
 
     return reply

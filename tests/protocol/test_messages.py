@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is written is what is read; what is malformed dies at the edge with the field's name."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -176,7 +177,7 @@ def test_a_text_that_aodh_has_cut_is_refused() -> None:
     }
     seen = traits.decode(traits.encode(wire, traits.PROJECT_TRAITS))
 
-    with pytest.raises(RemoteProtocolError, match="instance_ids.*lost its end"):
+    with pytest.raises(RemoteProtocolError, match=r"instance_ids.*lost its end"):
         ProjectNotification.from_wire(seen)
 
 
@@ -205,18 +206,14 @@ events = st.fixed_dictionaries(
 
 @given(json_values | st.builds(lambda event: {"reason_data": {"event": event}}, events))
 def test_whatever_is_posted_is_an_alarm_or_is_refused(body: object) -> None:
-    try:
+    with contextlib.suppress(ProtocolError):
         parse_alarm(body).notification()
-    except ProtocolError:
-        pass
 
 
 @given(json_values)
 def test_whatever_is_put_is_a_reply_or_is_refused(body: object) -> None:
-    try:
+    with contextlib.suppress(ProtocolError):
         Reply.from_wire(body)
-    except ProtocolError:
-        pass
 
 
 @pytest.mark.parametrize(
