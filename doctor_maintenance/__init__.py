@@ -17,7 +17,7 @@ step  what                                           where
 work  the maintenance itself, over SSH               ``admin_tool.host_side``
 10    nova-compute is enabled                        ``admin_tool.calls``
 11    the inspector is told: over                    ``inspector``
-12–13 projects with instances left there are told    ``planning.host_work``
+12,13 projects with instances left there are told    ``planning.host_work``
 ===== ============================================== ============================================
 
 The order of the steps on one host is the table of ``planning.host_work``; what must hold whoever
