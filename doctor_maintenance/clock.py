@@ -177,6 +177,10 @@ class VirtualClock:
             self.step()
         return True
 
+    def jump(self, seconds: float) -> None:
+        """Let it be later at once, as after a machine was suspended: what was due meanwhile runs late, in order."""
+        self._now += seconds
+
     def advance(self, seconds: float) -> int:
         """Let ``seconds`` of virtual time pass, and return how many callbacks ran."""
         return self.run(until=self._now + seconds)

@@ -2,7 +2,8 @@
 """Switching over so that nobody notices: the standby must answer, or everything is as it was.
 
 That the cloud did what it was asked says nothing of the service; only an answer from the standby at
-the service's own address does. Where the guests cannot be asked, Neutron's word has to do.
+the service's own address does, and not one: old and new may share the address for a while, and whoever agrees
+to the maintenance then takes half of the service down. Where the guests cannot be asked, Neutron's word has to do.
 """
 
 from __future__ import annotations
@@ -105,14 +106,20 @@ class Switching:
         expected = {what.to_instance}
         if self._ask is not None:
             expected.add((yield from blocking(lambda: self._cloud.name(what.to_instance))))
-        yield from flow.poll(
-            self._clock,
-            self._question(what.address),
-            until=lambda who: who in expected,
-            every_s=self._waits.poll_s,
-            within_s=max(0.0, min(self._waits.switch_over_s, until - self._clock.now())),
-            what=f"{what.to_instance} to answer at {what.address}",
-        )
+        ask = self._question(what.address)
+        deadline = min(self._clock.now() + self._waits.switch_over_s, until)
+        in_a_row = 0
+        while True:
+            who = yield from blocking(ask)
+            in_a_row = in_a_row + 1 if who in expected else 0
+            if in_a_row >= self._waits.answers_in_a_row:
+                return
+            if self._clock.now() >= deadline:
+                raise flow.FlowTimeout(
+                    f"expected {what.to_instance} alone to answer at {what.address} in time; found"
+                    f" {who or 'nobody'}"
+                )
+            yield from flow.wait(self._waits.poll_s)
 
     def _question(self, address: str) -> Callable[[], str | None]:
         ask = self._ask
