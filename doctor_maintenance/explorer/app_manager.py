@@ -32,11 +32,12 @@ from sample_app_manager.policy import (
     decide,
     refusal,
 )
-from sample_app_manager.state import Entry, Memory
+from sample_app_manager.state import Entry, Memory, Phase
 
 if TYPE_CHECKING:
     from doctor_maintenance.explorer.world import World
 
+_UNDONE = (Phase.NOTED, Phase.WORKING)
 _AGAIN_S = 1.0
 _POLL_S = 0.4
 _TRIES = 8
@@ -93,7 +94,7 @@ class AppManager:
             self._next()
 
     def die(self, seconds: float) -> None:
-        """Forget everything that is under way, and be back after so many seconds."""
+        """Drop everything that is under way, and be back after so many seconds."""
         self.alive = False
         self._queue.clear()
         if self._job is not None:
@@ -102,7 +103,10 @@ class AppManager:
         self._stage.clock.call_later(seconds, self._return)
 
     def _return(self) -> None:
+        """Take up what was noted and is not done, as the sample does from its notes."""
         self.alive = True
+        self._queue.extend(entry for entry in self._memory.entries if entry.phase in _UNDONE)
+        self._next()
 
     def _next(self) -> None:
         if self._job is not None or not self._queue:
@@ -115,6 +119,11 @@ class AppManager:
         self._next()
 
     def _handle(self, entry: Entry) -> Work:
+        entry.phase = Phase.WORKING
+        yield from self._do(entry)
+        entry.phase = Phase.REPLIED
+
+    def _do(self, entry: Entry) -> Work:
         notification = entry.notification
         yield self._plan.think_s
         planned = notification.state is NotificationState.PLANNED_MAINTENANCE
@@ -134,7 +143,6 @@ class AppManager:
         if self._plan.manner is not Manner.IDLE:
             for instance_id in plan.recreate:
                 yield from self._recreate(instance_id)
-        entry.actions = dict(reply.instance_actions)
         if (yield from self._answer(notification, reply)) == 200:
             entry.placements = {
                 key: view.instances[key].placement
