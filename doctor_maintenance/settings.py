@@ -90,7 +90,9 @@ class CloudSettings:
         env="OS_INTERFACE",
     )
     cacert: str | None = option(
-        None, "The PEM file with the authorities that endpoints are verified with.", env="OS_CACERT"
+        None,
+        "The PEM file with the authorities that endpoints, and the admin tool, are verified with.",
+        env="OS_CACERT",
     )
     request_timeout_s: float = option(
         30.0, "How long one request to the cloud may take, in seconds.", low=0.1, high=600.0
@@ -226,7 +228,6 @@ class AdminToolSettings:
         choices=("MIGRATE", "LIVE_MIGRATE"),
     )
 
-
     state_dir: str | None = option(
         None,
         "The folder with what must survive a restart of the admin tool; without it, `admin-tool` in the work "
@@ -327,6 +328,17 @@ class AppManagerSettings:
         low=0.005,
         high=60.0,
     )
+    state_file: str | None = option(
+        None,
+        "The file with what must survive a restart of the app manager: what it was told, and what it promised. "
+        "Without it, that is forgotten. One process at a time uses it.",
+    )
+    look_s: float = option(
+        10.0,
+        "How long between two looks at the sessions that it knows of, which make up for lost alarms, in seconds.",
+        low=0.1,
+        high=DAY_S,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,6 +414,11 @@ class SimulatorSettings:
         16_384, "How much memory each host has, in mebibytes.", low=256, high=16_777_216
     )
     disk_gb: int = option(200, "How much disk each host has, in gibibytes.", low=1, high=1_000_000)
+    cacert: str | None = option(
+        None,
+        "The PEM file with the authorities that alarm URLs with https are verified with; without it, those "
+        "of the system.",
+    )
     profile: str = option(
         "fast",
         "How long things take; a name of a file in doctor_maintenance/simulator/profiles.",

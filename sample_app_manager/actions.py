@@ -8,6 +8,7 @@ a decision needs is asked for, not every instance of the project: there may be h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,9 @@ from sample_app_manager.policy import Instance, Service, View
 
 GONE = "GONE"
 """The status of an instance that does not exist."""
+
+REPLACES = "doctor_maintenance.replaces"
+"""The metadata by which a new instance says which one it replaces."""
 
 _NOVA = "2.40"
 """Before 2.47 a server still tells its flavor's ID, not only the name."""
@@ -191,14 +195,33 @@ class ProjectCloud:
             if error.status != 404:
                 raise
 
-    def create(self, blueprint: Blueprint) -> str:
-        """Begin to build an instance, and return its ID."""
+    def replacement(self, name: str, instance_id: str) -> str | None:
+        """Return the instance that was built instead of another one; None if there is none.
+
+        Args:
+            name: what it is called.
+            instance_id: the one that it replaces.
+        """
+        what = f"look for what replaces instance {instance_id}"
+        path = f"/servers/detail?name={quote(f'^{re.escape(name)}$', safe='')}"
+        for server in self._list(what, "compute", path, "servers"):
+            if server.get("metadata", {}).get(REPLACES) == instance_id:
+                return str(server["id"])
+        return None
+
+    def create(self, blueprint: Blueprint, replaces: str) -> str:
+        """Begin to build an instance, and return its ID.
+
+        Args:
+            blueprint: what it is like.
+            replaces: the instance that it replaces; the new one says so in its metadata.
+        """
         server: dict[str, Any] = {
             "name": blueprint.name,
             "imageRef": blueprint.image_id,
             "flavorRef": blueprint.flavor_id,
             "networks": [{"uuid": network_id} for network_id in blueprint.network_ids],
-            "metadata": dict(blueprint.metadata),
+            "metadata": {**blueprint.metadata, REPLACES: replaces},
         }
         if blueprint.security_groups:
             server["security_groups"] = [{"name": name} for name in blueprint.security_groups]

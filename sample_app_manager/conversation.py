@@ -8,6 +8,8 @@ tool accepts the same reply twice.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from doctor_maintenance import flow
 from doctor_maintenance.clock import Clock
@@ -78,6 +80,17 @@ class Conversation:
             tries -= 1
             yield from flow.wait(self._waits.retry_s)
 
+    def view(self, url: str) -> Flow[Mapping[str, Any]]:
+        """Return what the admin tool shows of an announcement, or of a session's latest one.
+
+        Raises:
+            CloudError: it refuses, or does not answer.
+            RemoteProtocolError: it answers something else.
+        """
+        view, text = yield from blocking(lambda: self._admin_tool.view(url))
+        self._read(url, text)
+        return view
+
     def note(self, notification: ProjectNotification) -> Flow[None]:
         """Read once what a notification that asks for nothing is about; for the record only."""
         try:
@@ -89,15 +102,12 @@ class Conversation:
         affected, text = yield from blocking(
             lambda: self._admin_tool.affected(notification.instance_ids)
         )
-        self._observe(
-            "readable",
-            {
-                "project_id": self._project_id,
-                "where": notification.instance_ids,
-                "text": text,
-            },
-        )
+        self._read(notification.instance_ids, text)
         return affected
+
+    def _read(self, url: str, text: str) -> None:
+        seen = {"project_id": self._project_id, "where": url, "text": text}
+        self._observe("readable", seen)
 
     def reply(self, notification: ProjectNotification, reply: Reply) -> Flow[str | None]:
         """Reply until it is answered for good, the tries are used up, or it is too late.

@@ -26,6 +26,7 @@ from sample_app_manager.manager import Manager
 from sample_app_manager.peer import AdminTool
 from sample_app_manager.policy import Rules
 from sample_app_manager.seams import Ask, Waits
+from sample_app_manager.store import FileStore, NoStore, Store
 
 _ASK_TIMEOUT_S = 0.5
 """How long one question may take; the next one may be answered by the other side."""
@@ -77,6 +78,7 @@ def serve(settings: Settings, *, seen: Path | None = None, die_with_parent: bool
             ask=None if own.ask == "neutron" else live_ask(settings.probe),
             waits=waits_of(own),
             observe=observe,
+            store=_store(own, stack),
         )
         stack.callback(lambda: clock.call(manager.close))
         server = serving.serve(
@@ -84,8 +86,10 @@ def serve(settings: Settings, *, seen: Path | None = None, die_with_parent: bool
             own.bind,
             own.port,
             threads=own.threads,
+            max_body_bytes=own.max_body_bytes,
             tls=serving.Tls.from_settings(own.tls_certificate, own.tls_key),
         )
+        clock.call(manager.resume)
         return serve_until_stopped(
             own.url or server.url, server.close, die_with_parent=die_with_parent
         )
@@ -107,7 +111,17 @@ def waits_of(own: AppManagerSettings) -> Waits:
         switch_over_s=own.switch_over_timeout_s,
         poll_s=own.poll_s,
         reply_retries=own.reply_retries,
+        look_s=own.look_s,
     )
+
+
+def _store(own: AppManagerSettings, stack: ExitStack) -> Store:
+    """Return what is written into, if anything."""
+    if own.state_file is None:
+        return NoStore()
+    store = FileStore(Path(own.state_file))
+    stack.callback(store.close)
+    return store
 
 
 def live_ask(probe: ProbeSettings) -> Ask:

@@ -9,31 +9,24 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import replace
 from typing import Any
 
 from doctor_maintenance import flow
 from doctor_maintenance.clock import Clock
-from doctor_maintenance.exceptions import LimitError, MaintenanceError, RemoteProtocolError
-from doctor_maintenance.flow import Flow, blocking
+from doctor_maintenance.exceptions import LimitError, LocalProtocolError, RemoteProtocolError
 from doctor_maintenance.observations import Observe, ignore
-from doctor_maintenance.protocol import (
-    Action,
-    Alarm,
-    NotificationState,
-    ProjectNotification,
-    Reply,
-    Verdict,
-    parse_alarm,
-)
+from doctor_maintenance.protocol import Alarm, ProjectNotification, parse_alarm
 from doctor_maintenance.workers import Outcome, Workers
+from sample_app_manager import notes
 from sample_app_manager.actions import ProjectCloud
-from sample_app_manager.conversation import Conversation, reply_by
+from sample_app_manager.catching_up import CatchingUp
+from sample_app_manager.conversation import Conversation
+from sample_app_manager.handling import Handling
 from sample_app_manager.peer import AdminTool
-from sample_app_manager.policy import Plan, Rules, View, decide, refusal
-from sample_app_manager.recreate import recreate
-from sample_app_manager.seams import Ask, Waits
+from sample_app_manager.policy import Rules
+from sample_app_manager.seams import Ask, GoodManners, Manners, Waits
 from sample_app_manager.state import Entry, Memory, Phase
+from sample_app_manager.store import NoStore, Store, StoreError
 from sample_app_manager.strategies import Strategy
 from sample_app_manager.switching import Switching
 
@@ -54,7 +47,9 @@ class Manager:
         rules: what the application wants; by default live migration.
         ask: asks the service who answers; None: the guests cannot be asked, so Neutron's word counts.
         waits: limits.
+        manners: how it replies; default: as it should.
         observe: is told what was seen; see the trace's kinds.
+        store: where is written down what must not be forgotten; None: nowhere.
     """
 
     def __init__(
@@ -70,16 +65,16 @@ class Manager:
         rules: Rules | None = None,
         ask: Ask | None = None,
         waits: Waits | None = None,
+        manners: Manners | None = None,
         observe: Observe = ignore,
+        store: Store | None = None,
     ) -> None:
         self.project_id = project_id
         self._clock = clock
         self._workers = workers
-        self._cloud = cloud
-        self._rules = rules or Rules()
         self._waits = waits or Waits()
         self._observe = observe
-        self._switching = Switching(
+        switching = Switching(
             clock,
             cloud,
             strategy,
@@ -89,10 +84,31 @@ class Manager:
             waits=self._waits,
             observe=observe,
         )
-        self._conversation = Conversation(
+        conversation = Conversation(
             clock, admin_tool, project_id=project_id, waits=self._waits, observe=observe
         )
-        self._memory = Memory()
+        self._memory = _remembered(store or NoStore())
+        self._handling = Handling(
+            clock,
+            workers,
+            cloud,
+            conversation=conversation,
+            switching=switching,
+            memory=self._memory,
+            rules=rules or Rules(),
+            manners=manners or GoodManners(),
+            waits=self._waits,
+        )
+        self._catching_up = CatchingUp(
+            clock,
+            workers,
+            conversation,
+            self._memory,
+            project_id=project_id,
+            every_s=self._waits.look_s,
+            learn=self._learn,
+        )
+        self._closed = False
         self._queue: deque[Entry] = deque()
         self._task: flow.Task[None] | None = None
 
@@ -119,6 +135,7 @@ class Manager:
         Raises:
             RemoteProtocolError: it is malformed, cut, or not for this project.
             LimitError: too much is waiting.
+            StoreError: it cannot be written down, so it is not taken.
         """
         self._observe("readable", {"project_id": self.project_id, "where": "alarm", "text": text})
         alarm = parse_alarm(body)
@@ -136,11 +153,27 @@ class Manager:
         if new:
             self._queue.append(entry)
             self._next()
+        self._catching_up.wake()
         return new
 
+    def resume(self) -> None:
+        """Go on where an earlier life was, and ask what was missed; on the clock, before anything else."""
+        for entry in self._memory.entries:
+            if entry.unfinished:
+                LOG.info(
+                    "session %s: taken up again: %s",
+                    entry.notification.session_id,
+                    entry.notification.state.value,
+                )
+                self._queue.append(entry)
+        self._next()
+        self._catching_up.wake(at_once=True)
+
     def close(self) -> None:
-        """Do nothing more; call it on the clock."""
+        """Do nothing more; what is not finished is left to another life. Call it on the clock."""
+        self._closed = True
         self._queue.clear()
+        self._catching_up.close()
         if self._task is not None:
             self._task.cancel()
 
@@ -157,116 +190,59 @@ class Manager:
             )
         return notification
 
+    def _learn(self, notification: ProjectNotification) -> None:
+        """Take what an alarm should have told."""
+        entry, new = self._memory.note(notification, "", self._clock.now())
+        if new:
+            LOG.warning(
+                "session %s: no alarm told %s; it was found by asking",
+                notification.session_id,
+                notification.state.value,
+            )
+            self._queue.append(entry)
+            self._next()
+
     def _next(self) -> None:
-        if self._task is not None or not self._queue:
+        if self._task is not None or not self._queue or self._closed:
             return
         entry = self._queue.popleft()
 
         def done(outcome: Outcome[None]) -> None:
             self._task = None
-            if outcome.error is not None:
-                entry.phase, entry.detail = Phase.FAILED, str(outcome.error)
-                LOG.error(
-                    "session %s: %s could not be handled: %s",
-                    entry.notification.session_id,
-                    entry.notification.state.value,
-                    outcome.error,
-                    exc_info=outcome.error,
-                )
+            if outcome.error is not None and not self._closed:
+                self._failed(entry, outcome.error)
             self._next()
 
-        self._task = flow.start(self._clock, self._workers, self._handle(entry), done)
+        self._task = flow.start(self._clock, self._workers, self._handling.handle(entry), done)
 
-    def _handle(self, entry: Entry) -> Flow[None]:
-        notification = entry.notification
-        if notification.state is not NotificationState.PLANNED_MAINTENANCE:
-            yield from self._conversation.note(notification)
-            return
-        entry.phase = Phase.WORKING
-        plan, view = yield from self._plan(notification)
-        problem = yield from self._switching.switch_over(plan.switch_overs, reply_by(notification))
-        if problem is not None:
-            plan = refusal(notification, problem)
-        for reason in plan.reasons:
-            LOG.info("session %s: %s", notification.session_id, reason)
-        entry.detail = "; ".join(plan.reasons)
-        if plan.reply is None:
-            entry.phase = Phase.SILENT
-        elif plan.recreate:
-            yield from self._recreate_and_reply(entry, plan.reply, plan.recreate, view)
-        else:
-            yield from self._reply(entry, plan.reply, view)
-
-    def _plan(self, notification: ProjectNotification) -> Flow[tuple[Plan, View]]:
-        nothing = View({})
-        if self._rules.silent or self._rules.refuse:
-            yield from self._conversation.note(notification)
-            return decide(notification, (), nothing, self._rules), nothing
-        try:
-            affected = yield from self._conversation.affected(notification)
-            view = yield from blocking(lambda: self._cloud.view(affected))
-        except MaintenanceError as error:
-            LOG.warning("session %s: %s", notification.session_id, error)
-            return refusal(notification, f"what is affected is not known: {error}"), nothing
-        places = {key: instance.placement for key, instance in view.instances.items()}
-        leaving = self._memory.leaving(places, self._clock.now())
-        view = View(
-            {
-                key: replace(instance, leaving=key in leaving)
-                for key, instance in view.instances.items()
-            },
-            view.services,
-        )
-        return decide(notification, affected, view, self._rules), view
-
-    def _recreate_and_reply(
-        self, entry: Entry, reply: Reply, instance_ids: tuple[str, ...], view: View
-    ) -> Flow[None]:
-        """Build anew, then reply; reply before that is over if the deadline would pass."""
-        work = flow.start(
-            self._clock,
-            self._workers,
-            recreate(self._cloud, self._clock, instance_ids, self._waits.recreate),
+    def _failed(self, entry: Entry, error: Exception) -> None:
+        entry.phase, entry.detail = Phase.FAILED, str(error)
+        LOG.error(
+            "session %s: %s could not be handled: %s",
+            entry.notification.session_id,
+            entry.notification.state.value,
+            error,
+            exc_info=error,
         )
         try:
-            while work.running and self._clock.now() < reply_by(entry.notification):
-                yield from flow.wait(self._waits.poll_s)
-            if work.outcome is not None:
-                reply = _instead(entry.notification, reply, work.outcome.get().kept)
-            yield from self._reply(entry, reply, view)
-            while work.running:
-                yield from flow.wait(self._waits.poll_s)
-        finally:
-            work.cancel()
-        assert work.outcome is not None
-        entry.recreated.update(work.outcome.get().created)
-        for problem in work.outcome.get().problems:
+            self._memory.keep(entry)
+        except StoreError as problem:
             LOG.error("session %s: %s", entry.notification.session_id, problem)
-            entry.detail = problem
-
-    def _reply(self, entry: Entry, reply: Reply, view: View) -> Flow[None]:
-        entry.actions = dict(reply.instance_actions)
-        problem = yield from self._conversation.reply(entry.notification, reply)
-        if problem is None:
-            entry.phase = Phase.REPLIED
-            entry.placements = {
-                key: view.instances[key].placement
-                for key in reply.instance_actions
-                if key in view.instances
-            }
-        else:
-            entry.phase, entry.detail = Phase.NOT_ACCEPTED, problem
 
 
-def _instead(notification: ProjectNotification, reply: Reply, kept: frozenset[str]) -> Reply:
-    """Ask the admin tool to move what we could not build anew."""
-    if not kept:
-        return reply
-    for action in (Action.LIVE_MIGRATE, Action.MIGRATE):
-        if action in notification.allowed_actions:
-            actions = {**reply.instance_actions, **dict.fromkeys(kept, action)}
-            return replace(reply, instance_actions=actions)
-    return replace(reply, verdict=Verdict.NACK, instance_actions={})
+def _remembered(store: Store) -> Memory:
+    """Return the memory of an earlier life; notes that cannot be read are named and left alone."""
+    entries = []
+    for number, note in store.load():
+        try:
+            entries.append(notes.from_data(number, note))
+        except LocalProtocolError as error:
+            LOG.error("%s", error)
+    return Memory(
+        keep=lambda entry: store.save(entry.number, notes.to_data(entry)),
+        forget=lambda entry: store.forget(entry.number),
+        entries=entries,
+    )
 
 
 def _seen(alarm: Alarm, notification: ProjectNotification) -> dict[str, Any]:

@@ -9,8 +9,9 @@ blocks and is called from a worker.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import requests
 
@@ -74,14 +75,34 @@ class AdminTool:
             CloudError: the admin tool cannot be asked or refuses.
             RemoteProtocolError: what it answered is not such a list.
         """
+        view, text = self.view(url)
+        return _instance_ids(view), text
+
+    def view(self, url: str) -> tuple[Mapping[str, Any], str]:
+        """Return what the admin tool shows our project at a URL, decoded and as it came.
+
+        Raises:
+            CloudError: the admin tool cannot be asked or refuses.
+            RemoteProtocolError: what it answered is no JSON object.
+        """
         answer = self._send("GET", url, None)
         if not answer.accepted:
             raise CloudError(
-                f"asking the admin tool for the affected instances: {answer.status} {answer.text:.200}",
+                f"asking the admin tool what is affected: {answer.status} {answer.text:.200}",
                 status=answer.status,
                 permanent=not answer.temporary,
             )
-        return _instance_ids(answer.text), answer.text
+        try:
+            view = json.loads(answer.text)
+        except ValueError as error:
+            raise RemoteProtocolError(
+                f"instance_ids: expected JSON; found {answer.text!r:.80}"
+            ) from error
+        if not isinstance(view, dict):
+            raise RemoteProtocolError(
+                f"instance_ids: expected an object; found {answer.text!r:.80}"
+            )
+        return view, answer.text
 
     def reply(self, url: str, reply: Reply) -> Answer:
         """Send a reply and return what was answered.
@@ -135,14 +156,10 @@ class AdminTool:
         return Answer(status, raw.decode("utf-8", "replace"))
 
 
-def _instance_ids(text: str) -> tuple[str, ...]:
-    try:
-        body = json.loads(text)
-    except ValueError as error:
-        raise RemoteProtocolError(f"instance_ids: expected JSON; found {text!r:.80}") from error
-    ids = body.get("instance_ids") if isinstance(body, dict) else None
+def _instance_ids(view: Mapping[str, Any]) -> tuple[str, ...]:
+    ids = view.get("instance_ids")
     if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
         raise RemoteProtocolError(
-            f"instance_ids: expected an object with a list of texts; found {text!r:.80}"
+            f"instance_ids: expected an object with a list of texts; found {view!r:.80}"
         )
     return tuple(ids)

@@ -4,11 +4,16 @@
 The scheduler finds another host, as nova-compute of the affected one is disabled. An instance is
 deleted first, since its anti-affinity group and its quota may have no room for two; before that
 everything needed to build it again is read, so that a failure then leaves it as it was.
+
+Between the two an instance exists only as a promise. So the blueprint is written down before the deletion,
+and a new instance says which one it replaces: whoever takes this up again, after a crash at whatever moment,
+finds what was built and builds nothing twice.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from doctor_maintenance import flow
@@ -41,6 +46,21 @@ class RecreateRules:
     at_once: int = 4
 
 
+@dataclass(slots=True)
+class Rebuild:
+    """How far the building anew of one instance is.
+
+    Attributes:
+        blueprint: what it is built from.
+        new: the new instance; None: there is none yet, as far as we know.
+        done: whether the new one is active.
+    """
+
+    blueprint: Blueprint
+    new: str | None = None
+    done: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Recreated:
     """What came of it.
@@ -57,21 +77,46 @@ class Recreated:
 
 
 def recreate(
-    cloud: ProjectCloud, clock: Clock, instance_ids: tuple[str, ...], rules: RecreateRules
+    cloud: ProjectCloud,
+    clock: Clock,
+    instance_ids: tuple[str, ...],
+    rules: RecreateRules,
+    rebuilds: dict[str, Rebuild] | None = None,
+    keep: Callable[[], None] = lambda: None,
 ) -> Flow[Recreated]:
-    """Build instances anew, beside each other; what goes wrong with one does not stop the others."""
-    created: dict[str, str] = {}
+    """Build instances anew, beside each other; what goes wrong with one does not stop the others.
+
+    Args:
+        cloud: the project's cloud.
+        clock: for waits.
+        instance_ids: which ones.
+        rules: limits.
+        rebuilds: how far each is, from before a restart; brought up to date.
+        keep: writes that down; called before anything depends on it.
+    """
+    known: dict[str, Rebuild] = {} if rebuilds is None else rebuilds
     kept: set[str] = set()
 
     def one(instance_id: str) -> Flow[None]:
+        rebuild = known.get(instance_id)
         try:
-            blueprint = yield from blocking(lambda: cloud.blueprint(instance_id))
-            yield from blocking(lambda: cloud.delete(instance_id))
+            if rebuild is None:
+                blueprint = yield from blocking(lambda: cloud.blueprint(instance_id))
+                rebuild = known[instance_id] = Rebuild(blueprint)
+                keep()
+            if rebuild.new is None:
+                yield from blocking(lambda: cloud.delete(instance_id))
         except MaintenanceError:
             kept.add(instance_id)
+            if known.pop(instance_id, None) is not None:
+                keep()
             raise
+        if rebuild.done:
+            return
         yield from _until_gone(cloud, clock, instance_id, rules)
-        created[instance_id] = yield from _build(cloud, clock, blueprint, rules)
+        yield from _build(cloud, clock, instance_id, rebuild, rules, keep)
+        rebuild.done = True
+        keep()
 
     outcomes = yield from flow.parallel([one(each) for each in instance_ids], rules.at_once)
     problems = [
@@ -79,6 +124,7 @@ def recreate(
         for instance_id, outcome in zip(instance_ids, outcomes, strict=True)
         if outcome.error is not None
     ]
+    created = {key: each.new for key, each in known.items() if each.done and each.new}
     return Recreated(created, frozenset(kept), tuple(problems))
 
 
@@ -96,15 +142,21 @@ def _until_gone(
 
 
 def _build(
-    cloud: ProjectCloud, clock: Clock, blueprint: Blueprint, rules: RecreateRules
-) -> Flow[str]:
+    cloud: ProjectCloud,
+    clock: Clock,
+    instance_id: str,
+    rebuild: Rebuild,
+    rules: RecreateRules,
+    keep: Callable[[], None],
+) -> Flow[None]:
     """Build an instance until one is active; what failed to start is deleted."""
     attempt = 1
     while True:
         try:
-            return (yield from _build_once(cloud, clock, blueprint, rules))
+            yield from _build_once(cloud, clock, instance_id, rebuild, rules, keep)
+            return
         except MaintenanceError as error:
-            LOG.warning("building %s, attempt %s: %s", blueprint.name, attempt, error)
+            LOG.warning("building %s, attempt %s: %s", rebuild.blueprint.name, attempt, error)
             if attempt >= rules.attempts:
                 raise
         attempt += 1
@@ -112,9 +164,21 @@ def _build(
 
 
 def _build_once(
-    cloud: ProjectCloud, clock: Clock, blueprint: Blueprint, rules: RecreateRules
-) -> Flow[str]:
-    new = yield from blocking(lambda: cloud.create(blueprint))
+    cloud: ProjectCloud,
+    clock: Clock,
+    instance_id: str,
+    rebuild: Rebuild,
+    rules: RecreateRules,
+    keep: Callable[[], None],
+) -> Flow[None]:
+    blueprint = rebuild.blueprint
+    if rebuild.new is None:
+        # It may have been begun by a life that could not write it down any more.
+        rebuild.new = yield from blocking(lambda: cloud.replacement(blueprint.name, instance_id))
+    if rebuild.new is None:
+        rebuild.new = yield from blocking(lambda: cloud.create(blueprint, instance_id))
+    keep()
+    new = rebuild.new
     try:
         status = yield from flow.poll(
             clock,
@@ -129,5 +193,6 @@ def _build_once(
     except MaintenanceError:
         yield from blocking(lambda: cloud.delete(new))
         yield from _until_gone(cloud, clock, new, rules)
+        rebuild.new = None
+        keep()
         raise
-    return new

@@ -42,6 +42,8 @@ def project_view(session: Session, project_id: str, number: int | None = None) -
     return {
         "session_id": session.session_id,
         "project_id": project_id,
+        "number": number,
+        "session_over": session.state.final,
         "state": announcement.state.value,
         "type": session.request.type.value,
         "instance_ids": here,
