@@ -211,10 +211,11 @@ def _fits(part: Round, message: Message) -> bool:
         case NotificationState.MAINTENANCE_CANCELED.value:
             planned = part.project_messages(NotificationState.PLANNED_MAINTENANCE, project_id)
             return step_7 is None and bool(planned)
+    planned = part.project_messages(NotificationState.PLANNED_MAINTENANCE, project_id)
     canceled = part.project_messages(NotificationState.MAINTENANCE_CANCELED, project_id)
     until = step_7.key if step_7 is not None else part.end_key
     begun = part.disable is None or part.begin <= message.sent.upper
-    return begun and message.key <= until and not canceled
+    return begun and message.key <= until and not (planned and canceled)
 
 
 def _by_time(rounds: Sequence[Round], message: Message) -> Round:
