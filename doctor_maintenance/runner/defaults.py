@@ -1,31 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waits that suit the cloud: a simulated one answers in milliseconds, a real one does not.
+"""Options that suit a simulated cloud: it answers in milliseconds, and its hosts do what they are told.
 
-Only what nobody has set is changed.
+Only what nobody has set is changed. The commands have names of their own, so that a witness can tell
+the maintenance from a look whether the host is there.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from doctor_maintenance.settings import AdminToolSettings, Settings
 
+_COMMANDS = {
+    "maintenance_commands": ("sudo /usr/local/sbin/maintain-host",),
+    "test_command": "sudo /usr/local/sbin/test-host",
+}
 _QUICK = {"poll_s": 0.1, "settle_s": 0.3, "move_retry_s": 0.5, "host_timeout_s": 60.0}
+_VIRTUAL = {"poll_s": 0.2, "settle_s": 0.5}
 
 
 def for_cloud(settings: Settings) -> Settings:
-    """Return the settings of a run.
-
-    Args:
-        settings: as they were read.
-    """
+    """Return the settings of a run in real time; those for a real cloud are left as they are."""
     if settings.cloud.kind != "embedded":
         return settings
-    standard = AdminToolSettings()
-    own = settings.admin_tool
+    return _where_unset(settings, {**_COMMANDS, **_QUICK})
+
+
+def for_virtual_time(settings: Settings) -> Settings:
+    """Return the settings of a run in virtual time: it may look seldom, as waiting costs nothing."""
+    return _where_unset(settings, {**_COMMANDS, **_VIRTUAL})
+
+
+def _where_unset(settings: Settings, values: dict[str, Any]) -> Settings:
+    own, standard = settings.admin_tool, AdminToolSettings()
     unset = {
         name: value
-        for name, value in _QUICK.items()
+        for name, value in values.items()
         if getattr(own, name) == getattr(standard, name)
     }
-    return replace(settings, admin_tool=replace(own, **unset))  # type: ignore[arg-type]
+    return replace(settings, admin_tool=replace(own, **unset))
