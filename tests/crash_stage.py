@@ -12,7 +12,9 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -24,7 +26,9 @@ from doctor_maintenance.admin_tool.database import Database
 from doctor_maintenance.admin_tool.http_driver import HttpDriver
 from doctor_maintenance.admin_tool.journal_sql import SqlJournal
 from doctor_maintenance.clock import TimerHandle, VirtualClock
+from doctor_maintenance.deployment import Account
 from doctor_maintenance.exceptions import CloudError
+from doctor_maintenance.flow import Flow, wait
 from doctor_maintenance.judge import Trace, Verdict, judge
 from doctor_maintenance.planning import SessionRequest, SessionRules
 from doctor_maintenance.planning.events import Event
@@ -35,13 +39,25 @@ from doctor_maintenance.runner.virtual import (
     VirtualStage,
     with_defaults,
 )
-from doctor_maintenance.scenario import Scenario
+from doctor_maintenance.scenario import Application, Scenario
 from doctor_maintenance.settings import Settings
 from doctor_maintenance.simulator.mount import mount
 from doctor_maintenance.workers import InlineWorkers
+from sample_app_manager import strategies
+from sample_app_manager.actions import ProjectCloud
+from sample_app_manager.api import alarm_url as app_manager_alarm_url
+from sample_app_manager.api import create_app as create_manager_app
+from sample_app_manager.manager import Manager
+from sample_app_manager.peer import AdminTool as AdminToolClient
+from sample_app_manager.policy import Rules
+from sample_app_manager.seams import Waits
+from sample_app_manager.store import FileStore
 
 DOWN_S = 0.3
 """How long a killed process is down."""
+
+LOOK_S = 2.0
+"""How often app managers look after the sessions that they know of."""
 
 
 class Killed(BaseException):
@@ -92,10 +108,8 @@ class MortalClock:
     def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
         def live() -> None:
             if not self.dead:
-                try:
+                with suppress(Killed):
                     callback()
-                except Killed:
-                    pass
 
         return self._clock.call_at(when, live)
 
@@ -140,6 +154,19 @@ class DyingJournal(SqlJournal):
         self._life.write(lambda: super(DyingJournal, self).remember(session_id, key, memo))
 
 
+class DyingStore(FileStore):
+    """A state file that kills its app manager."""
+
+    def __init__(self, path: Path, life: Life) -> None:
+        super().__init__(path)
+        self._life = life
+        self.kill: Callable[[], None] = lambda: None
+
+    def save(self, number: int, note: Mapping[str, Any]) -> None:
+        self._life.kill = self.kill
+        self._life.write(lambda: super(DyingStore, self).save(number, note))
+
+
 @dataclass
 class Lives:
     """The lives of the processes that can be killed."""
@@ -157,6 +184,7 @@ class CrashStage(VirtualStage):
         self._process: MortalClock | None = None
         self._database: Database | None = None
         self._views: dict[str, Any] = {}
+        self._stores: list[FileStore] = []
         super().__init__(VirtualSettings(seed=seed, settings=with_defaults(Settings())))
 
     def _admin_tool(self) -> AdminTool:
@@ -170,7 +198,7 @@ class CrashStage(VirtualStage):
             connection=self._operator,
             driver=HttpDriver(None, ["notifications"], self._transport),
             remote=self.remote,
-            rules=rules_by(self._settings, self.cloud.identity.admin_project.id, ADMIN_TOOL_URL),
+            rules=rules_by(self.settings, self.cloud.identity.admin_project.id, ADMIN_TOOL_URL),
             journal=DyingJournal(self._database, self.lives.admin_tool),
             observe=self.recorder.observer("admin_tool"),
             new_id=lambda: str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
@@ -188,6 +216,55 @@ class CrashStage(VirtualStage):
     def _start_again(self) -> None:
         if self._process is not None and self._process.dead:
             self.tool = self._admin_tool()
+
+    def start_app_manager(self, account: Account, application: Application) -> Flow[str]:
+        yield from wait(0.0)
+        url = f"http://app-manager-{application.name}.sim"
+        self._live(account, application, url)
+        return app_manager_alarm_url(url, None)
+
+    def _live(self, account: Account, application: Application, url: str) -> None:
+        """Start an app manager on its state file, for the first time or again."""
+        process = MortalClock(self.clock)
+        store = DyingStore(self.folder / f"{application.name}.sqlite3", self.lives.app_manager)
+        self._stores.append(store)
+        cloud = ProjectCloud(self._connect(account.login))
+        strategy = application.strategy or self.settings.app_manager.strategy
+        manager = Manager(
+            process,
+            InlineWorkers(process),
+            cloud,
+            AdminToolClient(self._http, cloud.token, 10.0, ADMIN_TOOL_URL),
+            project_id=account.project_id,
+            strategy=strategies.find(strategy),
+            strategy_name=strategy,
+            rules=Rules(
+                action=application.action,
+                single_action=application.single_action,
+                refuse=application.refuses,
+                silent=application.silent,
+            ),
+            ask=self.who_answers,
+            waits=Waits(look_s=LOOK_S),
+            observe=self.recorder.observer(f"app_manager:{account.project_id}"),
+            store=store,
+        )
+        mount(self._http, url, mortal(create_manager_app(manager, process), process))
+        self.managers[application.name] = manager
+        store.kill = partial(self._kill_manager, process, store, account, application, url)
+        manager.resume()
+
+    def _kill_manager(
+        self,
+        process: MortalClock,
+        store: FileStore,
+        account: Account,
+        application: Application,
+        url: str,
+    ) -> None:
+        process.dead = True
+        store.close()
+        self.clock.call_later(DOWN_S, lambda: self._live(account, application, url))
 
     def admin_tool(self, method: str, path: str, body: Any = None) -> Any:
         """Ask the admin tool; while it is down an operator knows what he saw last, and tries again."""
@@ -211,20 +288,52 @@ class CrashStage(VirtualStage):
                 return begun[0]
         return super().admin_tool(method, path, body)
 
+    def unknown(self) -> list[tuple[str, str]]:
+        last = {
+            record["instance_ids"]: record["state"]
+            for record in self.recorder.records
+            if record["kind"] == "notification" and "instance_ids" in record
+        }
+        known = {
+            (entry.notification.instance_ids, entry.notification.state.value)
+            for manager in self.managers.values()
+            for entry in manager.entries
+        }
+        return sorted(set(last.items()) - known)
+
     def close(self) -> None:
         if self._database is not None:
             self._database.close()
+        for store in self._stores:
+            store.close()
 
 
-def play_through(scenario: Scenario, folder: Path, lives: Lives) -> tuple[Verdict, list[str]]:
-    """Play a scenario, with processes killed; return the verdict, and what is left on the cloud."""
+@dataclass(frozen=True)
+class Played:
+    """What came of a scenario.
+
+    Attributes:
+        verdict: the judge's.
+        left: what is left on the cloud.
+        unknown: what was published last of an announcement and its app manager does not know, even after it
+            asked.
+    """
+
+    verdict: Verdict
+    left: list[str]
+    unknown: list[tuple[str, str]]
+
+
+def play_through(scenario: Scenario, folder: Path, lives: Lives) -> Played:
+    """Play a scenario, with processes killed."""
     folder.mkdir(parents=True)
     stage = CrashStage(folder, lives)
     stage.run(play(stage, scenario, session_timeout_s=600.0))
+    unknown = stage.unknown()
     left = stage.run(stage.remove())
     stage.close()
     lines = [json.dumps(record) for record in stage.recorder.records]
-    return judge(Trace.read(lines)), left
+    return Played(judge(Trace.read(lines)), left, unknown)
 
 
 def explain(verdict: Verdict) -> str:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every scenario, full stack, with the admin tool killed at its writes and started again on its journal.
 
-The quick suite takes some of the writes of each scenario, with a start that is drawn and printed; ``-m slow``
+The quick suite takes some of the writes of each scenario, drawn by a seed that a failure names; ``-m slow``
 takes all of them.
 """
 
@@ -26,24 +26,24 @@ POINTS = 2
 
 def writes_of(scenario: Scenario, folder: Path) -> int:
     lives = Lives()
-    verdict, _ = play_through(scenario, folder / "whole", lives)
-    assert verdict.passed, explain(verdict)
+    played = play_through(scenario, folder / "whole", lives)
+    assert played.verdict.passed, explain(played.verdict)
     return lives.admin_tool.writes
 
 
 def survives(scenario: Scenario, folder: Path, number: int, before: bool) -> None:
-    place = f"{scenario.name}: killed {'before' if before else 'after'} write {number}"
+    when = "before" if before else "after"
+    place = f"{scenario.name}: killed {when} write {number} (DOCTOR_MAINTENANCE_CRASH_SEED={SEED})"
     lives = Lives(admin_tool=Life(number, before))
-    verdict, left = play_through(scenario, folder / f"{number}-{before}", lives)
+    played = play_through(scenario, folder / f"{number}-{before}", lives)
 
     assert lives.admin_tool.killed == 1, place
-    assert verdict.passed, f"{place}\n{explain(verdict)}"
-    assert left == [], place
+    assert played.verdict.passed, f"{place}\n{explain(played.verdict)}"
+    assert played.left == [], place
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_session_survives_its_admin_tool_being_killed(name: str, tmp_path: Path) -> None:
-    print(f"repeat with DOCTOR_MAINTENANCE_CRASH_SEED={SEED}")
     rng = random.Random(f"{SEED}/{name}")
     writes = writes_of(SCENARIOS[name], tmp_path)
     for number in rng.sample(range(1, writes + 1), POINTS):
