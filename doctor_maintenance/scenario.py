@@ -62,15 +62,23 @@ class HostFault:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A named fault of the simulator and the criteria for it.
+    """A named fault of the simulator, and what it is restricted to.
+
+    In a text of criteria and parameters, ``{host0}`` is the first host that is maintained, ``{active}``,
+    ``{standby}``, ``{single0}`` are instances of the first application, ``{address}`` its service's, and
+    ``{project}`` its project; ``{host1}`` and ``{single1}`` are the next ones.
 
     Attributes:
         name: its name in the simulator's registry.
-        criteria: what it applies to; ``{host0}`` and the like in a text are filled in from the run.
+        criteria: what it applies to.
+        parameters: what differs from the fault's defaults.
+        times: how often it happens; None: as is usual for it.
     """
 
     name: str
-    criteria: Mapping[str, Any] = field(default_factory=dict)
+    criteria: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    times: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,14 +87,14 @@ class Actors:
         self._clock = clock
         self._faults = cloud.faults
         self._faults.staged = frozenset(Where)
-        self._lives: dict[str, tuple[Life, Callable[[], object]]] = {}
+        self._lives: dict[str, tuple[Life, Callable[[], None]]] = {}
         cloud.moments.can("admin_tool_killed", lambda wanted: self._kill(ADMIN_TOOL, wanted))
         cloud.moments.can(
             "app_manager_dies", lambda wanted: self._kill(wanted["application"], wanted)
         )
         cloud.moments.can("clock_jumps", lambda wanted: clock.jump(float(wanted["by_s"])))
 
-    def born(self, name: str, again: Callable[[], object]) -> Life:
+    def born(self, name: str, again: Callable[[], None]) -> Life:
         """Return the life of a process that is being started.
 
         Args:
@@ -125,7 +125,7 @@ class Actors:
         life.over = True
         down_s = float(wanted["down_s"])
         if down_s > 0:
-            self._clock.call_later(down_s, lambda: again())
+            self._clock.call_later(down_s, again)
 
 
 Decide = Callable[[], Behaviour | None]

@@ -7,6 +7,7 @@ nothing: what it saw is in the trace.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,8 +15,11 @@ from doctor_maintenance.exceptions import CloudError, PreconditionError
 from doctor_maintenance.flow import Flow, blocking, start, wait
 from doctor_maintenance.protocol import HostState, SessionState
 from doctor_maintenance.runner import checks
+from doctor_maintenance.runner.filling import fill_in
 from doctor_maintenance.runner.stage import ComputeHost, Placed, Stage
 from doctor_maintenance.scenario import Scenario
+
+LOG = logging.getLogger(__name__)
 
 MIN_HOSTS = 3
 """A pair on two hosts and a third one to move to."""
@@ -50,7 +54,7 @@ def play(stage: Stage, scenario: Scenario, session_timeout_s: float) -> Flow[Non
     probes = stage.probe(placed)
     try:
         yield from _until(stage, probes.answering, _SERVICE_S, "the services to answer the probe")
-        stage.inject(scenario.faults)
+        stage.inject(fill_in(scenario.faults, maintained, placed))
         yield from checks.before(stage, maintained)
         body = _request(scenario, maintained, affected, placed)
         session = yield from blocking(lambda: stage.admin_tool("POST", "/v1/maintenance", body))
@@ -164,7 +168,14 @@ def _follow(
     since = stage.clock.now()
     while True:
         asked = stage.clock.now()
-        view: Mapping[str, Any] = yield from blocking(lambda: stage.admin_tool("GET", path))
+        try:
+            view: Mapping[str, Any] = yield from blocking(lambda: stage.admin_tool("GET", path))
+        except CloudError as error:
+            if error.permanent or asked > deadline:
+                raise
+            LOG.warning("%s", error)  # an operator whose admin tool is down looks again
+            yield from wait(stage.poll_s)
+            continue
         fields = _session_fields(view)
         if fields != last:
             stage.recorder.add("admin_tool", "session", {"not_before": since, **fields})

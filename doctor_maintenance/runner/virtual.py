@@ -7,6 +7,7 @@ ones. What is missing are sockets and processes.
 
 from __future__ import annotations
 
+import itertools
 import random
 import uuid
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ import requests
 
 from doctor_maintenance.admin_tool.assembly import BUS_PATH, AdminTool, assemble, rules_by
 from doctor_maintenance.admin_tool.http_driver import HttpDriver, HttpTransport
+from doctor_maintenance.admin_tool.journal import MemoryJournal
 from doctor_maintenance.admin_tool.notifier import Notifier
 from doctor_maintenance.clock import VirtualClock
 from doctor_maintenance.cloud import connect
@@ -28,7 +30,9 @@ from doctor_maintenance.inspector.api import alarm_url as inspector_alarm_url
 from doctor_maintenance.inspector.api import create_app as create_inspector_app
 from doctor_maintenance.inspector.inspector import Inspector
 from doctor_maintenance.probe import VirtualProbe
+from doctor_maintenance.runner.actors import ADMIN_TOOL, Actors
 from doctor_maintenance.runner.common import CommonStage
+from doctor_maintenance.runner.defaults import for_virtual_time
 from doctor_maintenance.runner.exact import record_of
 from doctor_maintenance.runner.recorder import Listener, Recorder
 from doctor_maintenance.runner.stage import Placed, Probes, SshSettings, Watch
@@ -88,6 +92,7 @@ class VirtualStage(CommonStage):
         tool: the admin tool.
         inspector: the inspector.
         managers: the app managers, by application.
+        actors: what becomes of admin tool and app managers if a fault says so.
     """
 
     exact = True
@@ -134,6 +139,9 @@ class VirtualStage(CommonStage):
         self._probes: list[tuple[Placed, VirtualProbe]] = []
         self.managers: dict[str, Manager] = {}
         self._transport = HttpTransport(CLOUD_URL + BUS_PATH, operator.session)
+        self.actors = Actors(clock, self.cloud)
+        self._journal = MemoryJournal()
+        self._turns = itertools.count()
         self.tool = self._admin_tool()
         self.inspector = self._inspector()
 
@@ -154,15 +162,22 @@ class VirtualStage(CommonStage):
     def start_app_manager(self, account: Account, application: Application) -> Flow[str]:
         """Mount the app manager of a project."""
         yield from wait(0.0)
+        url = f"http://app-manager-{application.name}.sim"
+        self._start_manager(account, application, url)
+        return app_manager_alarm_url(url, None)
+
+    def _start_manager(self, account: Account, application: Application, url: str) -> None:
+        name, project_id = application.name, account.project_id
+        life = self.actors.born(name, lambda: self._start_manager(account, application, url))
         cloud = ProjectCloud(self._connect(account.login))
         strategy = application.strategy or self.settings.app_manager.strategy
         manager = Manager(
-            self.clock,
-            self.workers,
+            life,
+            InlineWorkers(life),
             cloud,
             AdminToolClient(self._http, cloud.token, 10.0, ADMIN_TOOL_URL),
-            project_id=account.project_id,
-            strategy=strategies.find(strategy),
+            project_id=project_id,
+            strategy=self.actors.strategy(strategies.find(strategy), name, project_id),
             strategy_name=strategy,
             rules=Rules(
                 action=application.action,
@@ -170,13 +185,12 @@ class VirtualStage(CommonStage):
                 refuse=application.refuses,
                 silent=application.silent,
             ),
-            ask=self.who_answers,
-            observe=self.recorder.observer(f"app_manager:{account.project_id}"),
+            ask=lambda address: self.who_answers(address, next(self._turns)),
+            manners=self.actors.manners(name, project_id),
+            observe=self.recorder.observer(f"app_manager:{project_id}"),
         )
-        url = f"http://app-manager-{application.name}.sim"
-        mount(self._http, url, create_manager_app(manager, self.clock))
-        self.managers[application.name] = manager
-        return app_manager_alarm_url(url, None)
+        mount(self._http, url, life.serve(create_manager_app(manager, life)))
+        self.managers[name] = manager
 
     def stop_app_managers(self) -> Flow[None]:
         """End every app manager."""
@@ -184,11 +198,22 @@ class VirtualStage(CommonStage):
         for manager in self.managers.values():
             manager.close()
 
-    def who_answers(self, address: str) -> str | None:
-        """Return the instance that would answer at an address now."""
-        holder = self.cloud.network.holder(address)
-        running = holder is not None and self.cloud.compute.is_running(holder)
-        return holder if running else None
+    def who_answers(self, address: str, turn: int = 0) -> str | None:
+        """Return the instance that would answer at an address now.
+
+        Args:
+            address: the floating IP.
+            turn: whose turn it is, where several instances share the address.
+        """
+        sharing = self.cloud.network.answerers(address)
+        who = sharing[turn % len(sharing)] if sharing else None
+        return who if who is not None and self.cloud.compute.is_running(who) else None
+
+    def service(self, address: str) -> str | None:
+        """Return who answers at an address now, or None if any question would get no answer."""
+        sharing = self.cloud.network.answerers(address)
+        answers = [self.who_answers(address, turn) for turn in range(len(sharing))]
+        return answers[0] if answers and None not in answers else None
 
     def probe(self, placed: Sequence[Placed]) -> Probes:
         """Know from now on who answers at each moment."""
@@ -199,9 +224,9 @@ class VirtualStage(CommonStage):
         return _ExactWatch(self, placed)
 
     def inject(self, faults: Sequence[Fault]) -> None:
-        """Make the cloud fail."""
+        """Make the cloud, or whoever acts on it, fail."""
         for fault in faults:
-            self.cloud.faults.add(fault.name, dict(fault.criteria))
+            self.cloud.faults.add(fault.name, fault.criteria, fault.parameters, fault.times)
 
     def run(self, flow: Flow[Any], within_s: float = 86_400.0) -> Any:
         """Run a flow to its end in virtual time, and return its value.
@@ -218,18 +243,24 @@ class VirtualStage(CommonStage):
 
     def _admin_tool(self) -> AdminTool:
         rules = rules_by(self.settings, self.cloud.identity.admin_project.id, ADMIN_TOOL_URL)
+        life = self.actors.born(ADMIN_TOOL, self._start_tool_again)
         tool = assemble(
-            clock=self.clock,
-            workers=self.workers,
+            clock=life,
+            workers=InlineWorkers(life),
             connection=self._operator,
             driver=HttpDriver(None, ["notifications"], self._transport),
             remote=self.remote,
             rules=rules,
+            journal=self._journal,
             observe=self.recorder.observer("admin_tool"),
             new_id=lambda: str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
         )
-        mount(self._http, ADMIN_TOOL_URL, tool.app)
+        mount(self._http, ADMIN_TOOL_URL, life.serve(tool.app))
+        tool.engine.recover()
         return tool
+
+    def _start_tool_again(self) -> None:
+        self.tool = self._admin_tool()
 
     def _inspector(self) -> Inspector:
         driver = HttpDriver(None, ["notifications"], self._transport)
@@ -280,7 +311,7 @@ class _VirtualProbes:
 
 
 def _asker(stage: VirtualStage, address: str) -> Callable[[int], str | None]:
-    return lambda _: stage.who_answers(address)
+    return lambda _: stage.service(address)
 
 
 class _ExactWatch:
@@ -314,7 +345,4 @@ class _ExactWatch:
             self._stage.recorder.take(record)
 
 
-def with_defaults(settings: Settings) -> Settings:
-    """Return settings whose waits suit a simulated cloud of the profile ``fast``."""
-    tool = replace(settings.admin_tool, poll_s=0.2, settle_s=0.5)
-    return replace(settings, admin_tool=tool)
+with_defaults = for_virtual_time
