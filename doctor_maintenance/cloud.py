@@ -53,7 +53,8 @@ def connect(
         cloud: the name of a cloud in ``clouds.yaml``, or what Keystone's password login wants:
             ``auth_url``, ``username``, ``password``, ``project_name``, ``user_domain_name``,
             ``project_domain_name``, or the same by ID.
-        http: carries the requests; by default a session of its own.
+        http: carries the requests; by default a session of its own. What the caller sends with it
+            itself is from then on verified with the same authorities.
         region_name: the region, where there are several.
         interface: which endpoints of the catalog are used.
         cacert: the file with the authorities that endpoints are verified with.
@@ -79,7 +80,10 @@ def connect(
             session, region_name=region_name, app_name=APP_NAME, interface=interface
         )
     region.config["connect_retries"] = connect_retries
-    return Connection(config=region)
+    connection = Connection(config=region)
+    if isinstance(connection.session.verify, str):
+        carrier.verify = connection.session.verify  # what else it carries is verified alike
+    return connection
 
 
 def connect_by(settings: CloudSettings, http: requests.Session | None = None) -> Connection:
@@ -116,9 +120,23 @@ def connect_by(settings: CloudSettings, http: requests.Session | None = None) ->
     )
 
 
+class _Session(requests.Session):
+    """A session whose own authorities outweigh those that the environment names.
+
+    requests has it the other way around: REQUESTS_CA_BUNDLE would silently replace what was configured.
+    """
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        """Return the settings of a request."""
+        own = self.verify if verify is None else verify
+        return super().merge_environment_settings(url, proxies, stream, own, cert)
+
+
 def http_session() -> requests.Session:
     """Return a session for several threads: it keeps as many connections as they need."""
-    session = requests.Session()
+    session = _Session()
     adapter = requests.adapters.HTTPAdapter(pool_connections=_POOL_SIZE, pool_maxsize=_POOL_SIZE)
     session.mount("http://", adapter)
     session.mount("https://", adapter)

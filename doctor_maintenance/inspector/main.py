@@ -78,6 +78,7 @@ def serve(
             own.bind,
             own.port,
             threads=own.threads,
+            max_body_bytes=own.max_body_bytes,
             tls=serving.Tls.from_settings(own.tls_certificate, own.tls_key),
         )
         return serve_until_stopped(

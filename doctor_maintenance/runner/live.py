@@ -89,7 +89,7 @@ def embedded_cloud(simulator: Process, settings: Settings, folder: Path) -> Live
     auth = clouds["sim-admin"]["auth"]
     known = replace(
         settings,
-        cloud=CloudSettings(**auth),
+        cloud=CloudSettings(**auth, cacert=settings.cloud.cacert),
         ssh=replace(
             settings.ssh,
             user=about["ssh"]["user"],
@@ -174,7 +174,7 @@ class LiveStage(CommonStage):
             ),
             http=http,
             operator=connect_by(settings.cloud, http),
-            connect=partial(connect, http=http),
+            connect=partial(connect, http=http, cacert=settings.cloud.cacert),
             ssh=SshSettings(ssh.command_timeout_s, settings.admin_tool.test_command),
             ssh_port=ssh.port,
             spec=Spec(

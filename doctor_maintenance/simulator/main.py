@@ -113,7 +113,7 @@ class LiveSimulator:
             random.Random(self._settings.seed),
             get_profile(options.profile),
             topology,
-            http=_http(),
+            http=_http(options.cacert),
             workers=workers,
         )
         self.cloud.identity.token_rng = random.SystemRandom()
@@ -246,9 +246,13 @@ def _with_passwords(topology: Topology) -> Topology:
     return replace(topology, projects=tuple(protected(each) for each in topology.projects))
 
 
-def _http() -> requests.Session:
+def _http(cacert: str | None) -> requests.Session:
     """Return the session that alarms are posted with: connections enough for all workers, and no proxy."""
     session = requests.Session()
+    if cacert is not None:
+        if not Path(cacert).is_file():
+            raise PreconditionError(f"simulator.cacert: there is no file {cacert}")
+        session.verify = cacert
     session.trust_env = False
     adapter = requests.adapters.HTTPAdapter(pool_connections=_POOL, pool_maxsize=_POOL)
     session.mount("http://", adapter)
