@@ -110,7 +110,7 @@ class VirtualClock:
 
     def call_at(self, when: float, callback: Callback) -> TimerHandle:
         """Run callback when virtual time reaches ``when``."""
-        handle = TimerHandle(max(when, self._now), callback)
+        handle = TimerHandle(when if when > self._now else self._now, callback)
         self._timers.push(handle)
         return handle
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Collection, Generator, Mapping
 from dataclasses import replace
@@ -195,8 +194,7 @@ class AppManager:
             yield self._stage.latency()
             view = self._ask(number)
             if view is not None:
-                text = json.dumps(view)
-                self._witness.readable(self.project_id, "instance_ids", text)
+                self._witness.readable(self.project_id, "instance_ids", str(view))
                 return tuple(view["instance_ids"])
             if not patient or self._stage.clock.now() + _AGAIN_S > until:
                 return None

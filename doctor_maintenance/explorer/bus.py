@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -117,5 +116,5 @@ class Bus:
 
 
 def readable(notification: ProjectNotification) -> str:
-    """Return a notification as its receiver could read it."""
-    return json.dumps(notification.to_wire())
+    """Return a notification as its receiver could read it; JSON says no more, and takes longer."""
+    return str(notification.to_wire())

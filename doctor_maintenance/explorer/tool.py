@@ -61,7 +61,7 @@ class Tool:
         self._timers: dict[str, TimerHandle] = {}
         self._jobs: dict[str, Job] = {}
         self._offset_s = self._next_offset_s = 0.0
-        self._told: tuple[Any, ...] = ()
+        self._told: list[Any] = []
         self._phases: list[Phase] = []
         self._deaths: dict[int, TroublePlan] = {
             int(trouble.at): trouble
@@ -178,10 +178,10 @@ class Tool:
         if phases == self._phases:
             return
         self._phases = phases
-        hosts = {work.host: work.state.value for work in session.works.values()}
-        seen = (session.state, hosts)
+        seen = [session.state, *(work.state for work in session.works.values())]
         if seen != self._told:
             self._told = seen
+            hosts = {work.host: work.state.value for work in session.works.values()}
             self.stage.witness.session(session.session_id, session.state.value, hosts)
 
     # Death and return.
