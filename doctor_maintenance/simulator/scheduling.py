@@ -10,7 +10,7 @@ anti-affinity filter still sees it there ("No valid host", measured up to 62 s).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from doctor_maintenance.simulator.errors import NoValidHost
 from doctor_maintenance.simulator.faults import Faults
@@ -114,15 +114,15 @@ class Scheduler:
         return group is None or self._group_allows(host, instance, group, now)
 
     def _group_allows(self, host: Host, instance: Instance, group: ServerGroup, now: float) -> bool:
-        others = [member for member in group.members if member != instance.instance_id]
         if group.policy is GroupPolicy.ANTI_AFFINITY:
             believed = self._believed.get(host.name, {})
             here = sum(
-                self._is_on(other, host.name) or believed.get(other, 0.0) > now for other in others
+                self._is_on(other, host.name) or believed.get(other, 0.0) > now
+                for other in _others(group, instance)
             )
             return here < group.max_per_host
         if group.policy is GroupPolicy.AFFINITY:
-            hosts = {name for other in others for name in self._places(other)}
+            hosts = {name for other in _others(group, instance) for name in self._places(other)}
             return not hosts or host.name in hosts
         return True
 
@@ -132,10 +132,9 @@ class Scheduler:
         if group is None or group.policy not in signs:
             return {}
         wanted: dict[str, int] = {}
-        for member in group.members:
-            if member != instance.instance_id:
-                for name in set(self._places(member)):
-                    wanted[name] = wanted.get(name, 0) + signs[group.policy]
+        for other in _others(group, instance):
+            for name in set(self._places(other)):
+                wanted[name] = wanted.get(name, 0) + signs[group.policy]
         return wanted
 
     def _weight(self, host: Host, company: Mapping[str, int]) -> tuple[float, float, float]:
@@ -159,3 +158,7 @@ class Scheduler:
             for allocation in self._placement.allocations(instance_id)
         ]
         return claimed if instance.host is None else [instance.host, *claimed]
+
+
+def _others(group: ServerGroup, instance: Instance) -> Iterator[str]:
+    return (member for member in group.members if member != instance.instance_id)
