@@ -60,8 +60,21 @@ def without_secrets(text: str) -> str:
 
 
 class HidingFormatter(logging.Formatter):
-    """Writes log lines, and tracebacks, without the hidden words."""
+    """Writes log lines, and tracebacks, without the hidden words.
+
+    A line is one line whatever is in it: what came over the network cannot write a line of its own, nor
+    control the terminal of who reads it.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         return without_secrets(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        """Return the line without its traceback."""
+        line = super().formatMessage(record)
+        if line.isprintable():
+            return line
+        return "".join(
+            each if each.isprintable() else each.encode("unicode_escape").decode() for each in line
+        )

@@ -16,7 +16,12 @@ from typing import Any
 
 from doctor_maintenance import flow
 from doctor_maintenance.clock import Clock
-from doctor_maintenance.exceptions import CloudError, MaintenanceError, RemoteProtocolError
+from doctor_maintenance.exceptions import (
+    CloudError,
+    LimitError,
+    MaintenanceError,
+    RemoteProtocolError,
+)
 from doctor_maintenance.flow import Flow, blocking, callback
 from doctor_maintenance.inspector.actions import Affected, OperatorCloud
 from doctor_maintenance.inspector.policy import HostEvent, HostStatus, Standing
@@ -43,11 +48,13 @@ class Limits:
         attempts: how often a call to the cloud is tried (≥ 1).
         retry_s: between two tries.
         at_once: how many instances are dealt with at the same time.
+        queue: how many reported events may be worked on; further ones are refused.
     """
 
     attempts: int = 3
     retry_s: float = 0.5
     at_once: int = 8
+    queue: int = 1000
 
 
 class Inspector:
@@ -143,7 +150,13 @@ class Inspector:
         return changed
 
     def report(self, events: Sequence[HostEvent]) -> None:
-        """Take note of what monitors report; call it on the clock."""
+        """Take note of what monitors report; call it on the clock.
+
+        Raises:
+            LimitError: too much is being worked on; none of it is taken.
+        """
+        if len(self._tasks) + len(events) > self._limits.queue:
+            raise LimitError(f"{len(self._tasks)} events are being worked on; try again later")
         for event in events:
             if event.status is HostStatus.DOWN:
                 self._tell("fault_received", event.host)

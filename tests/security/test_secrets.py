@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ import requests
 import yaml
 
 from doctor_maintenance import secret_words
+from doctor_maintenance.admin_tool.host_side import BOOT_ID, HostSideRules
+from doctor_maintenance.checks import CheckCommands
 from doctor_maintenance.secret_words import HidingFormatter, hide, origin, without_secrets
 
 TIMEOUT_S = 300
@@ -105,6 +109,19 @@ def test_no_log_report_or_trace_of_a_run_holds_a_secret(run: Path) -> None:
 
 
 @pytest.mark.slow
+def test_only_configured_commands_reached_the_ssh_servers(run: Path) -> None:
+    log = next(run.rglob("simulator.log")).read_text()
+    commands = set(re.findall(r"host \w+: '(.*)' answers", log))
+
+    file = next(run.rglob("admin-tool.conf")).read_text()
+    configured = {line.partition(" = ")[2] for line in file.splitlines()}
+    standard = {str(value) for value in asdict(HostSideRules()).values()}
+    checks = {str(value) for value in asdict(CheckCommands()).values()}
+    assert len(commands) >= 3
+    assert commands <= configured | standard | checks | {BOOT_ID, "true"}
+
+
+@pytest.mark.slow
 def test_the_search_finds_what_is_there(run: Path) -> None:
     holders = files(run)[0]
     text = "".join(path.read_text() for path in holders)
@@ -134,6 +151,15 @@ def test_a_hidden_word_is_in_no_line_and_in_no_traceback() -> None:
 
     assert "open-sesame" not in line
     assert "ConnectionError: http://x/maintenance/…: refused" in line
+
+
+def test_what_came_over_the_network_writes_no_line_of_its_own() -> None:
+    evil = "x\n2100-01-01 INFO all is well\r\x1b[2J\u202e"
+    record = logging.LogRecord("x", logging.INFO, "x", 1, "session %s: over", (evil,), None)
+
+    line = HidingFormatter("%(message)s").format(record)
+
+    assert line == r"session x\n2100-01-01 INFO all is well\r\x1b[2J\u202e: over"
 
 
 @pytest.mark.parametrize("word", [None, "", "admin"])

@@ -18,6 +18,7 @@ from doctor_maintenance.simulator.hosts import CommandTable
 from doctor_maintenance.simulator.mount import mount
 from doctor_maintenance.simulator.records import BootRequest
 from doctor_maintenance.simulator.sim_remote import SimRemote
+from doctor_maintenance.simulator.topology import Topology
 
 TOOL = "http://tool.sim"
 DAY_S = 86_400.0
@@ -31,8 +32,13 @@ class ToolWorld(World):
         requests: every request to the cloud: method and URL.
     """
 
-    def __init__(self, max_sessions: int = 1000) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        max_sessions: int = 1000,
+        topology: Topology | None = None,
+        first: str = "compute1",
+    ) -> None:
+        super().__init__(topology)
         self.requests: list[str] = []
         self.commands: list[str] = []
         self.http.hooks["response"].append(
@@ -43,8 +49,9 @@ class ToolWorld(World):
         self.projects = {name: self._project(name) for name in ("blue", "red")}
         self.instances = {
             name: self.boot(name, f"{name}-1", host)
-            for name, host in (("blue", "compute1"), ("red", "compute2"))
+            for name, host in (("blue", first), ("red", "compute2"))
         }
+        self._subscribe("blue")
         self.tool = self._start(max_sessions)
 
     def _start(self, max_sessions: int) -> AdminTool:
@@ -79,6 +86,24 @@ class ToolWorld(World):
         )
         mount(self.http, TOOL, tool.app)
         return tool
+
+    def _subscribe(self, project: str) -> None:
+        """Give a project an alarm on what it is told; who takes it does not answer."""
+        url = f"http://{project}.sim"
+
+        def take(environ: Any, start: Any) -> list[bytes]:
+            start("200 OK", [])
+            return []
+
+        mount(self.http, url, take)
+        self.cloud.alarms.create(
+            self.projects[project],
+            "user",
+            project,
+            event_type="maintenance.scheduled",
+            repeat_actions=True,
+            alarm_actions=[f"{url}/maintenance"],
+        )
 
     def _project(self, name: str) -> str:
         identity = self.cloud.identity
