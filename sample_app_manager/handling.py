@@ -14,7 +14,7 @@ from functools import partial
 from doctor_maintenance import flow
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import MaintenanceError
-from doctor_maintenance.flow import Flow, blocking
+from doctor_maintenance.flow import Flow
 from doctor_maintenance.protocol import (
     Action,
     NotificationState,
@@ -25,6 +25,7 @@ from doctor_maintenance.protocol import (
 from doctor_maintenance.workers import Workers
 from sample_app_manager.actions import ProjectCloud
 from sample_app_manager.conversation import Conversation, reply_by
+from sample_app_manager.patience import patiently
 from sample_app_manager.policy import Plan, Rules, SwitchOver, View, decide, refusal
 from sample_app_manager.recreate import Recreated, recreate
 from sample_app_manager.seams import Manners, Waits
@@ -117,7 +118,13 @@ class Handling:
             return decide(notification, (), nothing, self._rules), nothing
         try:
             affected = yield from self._conversation.affected(notification)
-            view = yield from blocking(lambda: self._cloud.view(affected))
+            view = yield from patiently(
+                self._clock,
+                lambda: self._cloud.view(affected),
+                tries=self._waits.reply_retries,
+                every_s=self._waits.retry_s,
+                until=reply_by(notification),
+            )
         except MaintenanceError as error:
             LOG.warning("session %s: %s", notification.session_id, error)
             return refusal(notification, f"what is affected is not known: {error}"), nothing

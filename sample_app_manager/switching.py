@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from doctor_maintenance import flow
 from doctor_maintenance.clock import Clock
-from doctor_maintenance.exceptions import MaintenanceError
+from doctor_maintenance.exceptions import CloudError, MaintenanceError
 from doctor_maintenance.flow import Flow, blocking
 from doctor_maintenance.observations import Observe
 from sample_app_manager.actions import ProjectCloud
@@ -80,7 +80,7 @@ class Switching:
     def _one(self, what: SwitchOver, until: float) -> Flow[str | None]:
         self._tell("start", what)
         try:
-            yield from self._strategy.switch_over(self._cloud, self._clock, what)
+            yield from self._switch(what, until)
             if self._strategy.moves:
                 yield from self._until_answers(what, until)
         except MaintenanceError as error:
@@ -88,6 +88,19 @@ class Switching:
             LOG.error("switching %s over failed: %s", what.address, error)
             return str(error)
         self._tell("done", what)
+        return None
+
+    def _switch(self, what: SwitchOver, until: float) -> Flow[None]:
+        """Do it; again if the cloud says that it may pass, as a strategy may be repeated."""
+        for left in range(self._waits.reply_retries, -1, -1):
+            try:
+                return (yield from self._strategy.switch_over(self._cloud, self._clock, what))
+            except CloudError as error:
+                wait_s = max(self._waits.retry_s, error.retry_after_s or 0.0)
+                if error.permanent or not left or self._clock.now() + wait_s > until:
+                    raise
+                LOG.warning("switching %s over, again in %g s: %s", what.address, wait_s, error)
+            yield from flow.wait(wait_s)
         return None
 
     def _back(self, done: SwitchOver) -> Flow[None]:

@@ -29,7 +29,7 @@ class Strategy(Protocol):
     moves: bool
 
     def switch_over(self, cloud: ProjectCloud, clock: Clock, what: SwitchOver) -> Flow[None]:
-        """Let ``what.to_instance`` serve.
+        """Let ``what.to_instance`` serve; safe to repeat.
 
         Args:
             cloud: the project's cloud.
