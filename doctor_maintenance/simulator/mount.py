@@ -79,17 +79,12 @@ class WsgiAdapter(BaseAdapter):
         answer = _Answer()
         environ = _environ(request)
         environ[TIMEOUT_S] = timeout[-1] if isinstance(timeout, tuple) else timeout
-        chunks = self._application(environ, answer.start)
         try:
-            body = b"".join([*answer.written, *chunks])
+            body = self._body(environ, answer)
         except TimeoutError as error:
             raise requests.ReadTimeout(error, request=request) from error
         except ConnectionResetError as error:
             raise requests.ConnectionError(error, request=request) from error
-        finally:
-            close = getattr(chunks, "close", None)
-            if close is not None:
-                close()
         raw = HTTPResponse(
             body=io.BytesIO(body),
             headers=HTTPHeaderDict(answer.headers),
@@ -99,6 +94,15 @@ class WsgiAdapter(BaseAdapter):
             request_method=request.method,
         )
         return self._builder.build_response(request, raw)
+
+    def _body(self, environ: dict[str, Any], answer: _Answer) -> bytes:
+        chunks = self._application(environ, answer.start)
+        try:
+            return b"".join([*answer.written, *chunks])
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
 
     def close(self) -> None:
         """Nothing is held open."""
