@@ -142,8 +142,8 @@ class Manager:
         notification = self._ours(alarm)
         if len(self._queue) >= self._waits.queue:
             raise LimitError(f"{len(self._queue)} notifications are waiting; try again later")
-        self._observe("notification", _seen(alarm, notification))
         entry, new = self._memory.note(notification, alarm.message_id, self._clock.now())
+        self._observe("notification", _seen(alarm, notification))
         LOG.info(
             "session %s: told %s%s",
             notification.session_id,
@@ -233,7 +233,8 @@ class Manager:
 def _remembered(store: Store) -> Memory:
     """Return the memory of an earlier life; notes that cannot be read are named and left alone."""
     entries = []
-    for number, note in store.load():
+    kept = store.load()
+    for number, note in kept:
         try:
             entries.append(notes.from_data(number, note))
         except LocalProtocolError as error:
@@ -242,6 +243,7 @@ def _remembered(store: Store) -> Memory:
         keep=lambda entry: store.save(entry.number, notes.to_data(entry)),
         forget=lambda entry: store.forget(entry.number),
         entries=entries,
+        last=max((number for number, _ in kept), default=0),
     )
 
 

@@ -120,6 +120,7 @@ class Memory:
         keep: writes an entry down.
         forget: tears the note of an entry up.
         entries: what is known from an earlier life.
+        last: the greatest number that was ever given away.
     """
 
     def __init__(
@@ -129,15 +130,14 @@ class Memory:
         keep: Callable[[Entry], None] = lambda entry: None,
         forget: Callable[[Entry], None] = lambda entry: None,
         entries: Iterable[Entry] = (),
+        last: int = 0,
     ) -> None:
         self._limit = limit
         self._keep = keep
         self._forget = forget
         self._entries: OrderedDict[Key, Entry] = OrderedDict()
-        self._number = 0
-        for entry in entries:
-            self._entries[_key(entry.notification)] = entry
-            self._number = max(self._number, entry.number)
+        self._entries.update((_key(entry.notification), entry) for entry in entries)
+        self._number = last
 
     @property
     def entries(self) -> tuple[Entry, ...]:
