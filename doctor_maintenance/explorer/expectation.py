@@ -97,7 +97,7 @@ def excused_projects(world: World) -> dict[str, str]:
             found[plan.name] = "its app manager said that it had switched over, and had not"
     for name in world.hurt:
         found[name] = "its owner took instances away"
-    for fault in world.stage.faults.armed():
+    for fault in world.stage.armed:
         if fault.kind.name == Trouble.MIGRATION_ENDS_IN_ERROR and fault.happened:
             owner = _owner_of(world, fault.criteria["instance"])
             found[owner] = "a migration stopped one of its instances"

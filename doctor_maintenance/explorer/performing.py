@@ -28,7 +28,7 @@ Publish = Callable[[str, ProjectNotification | HostNotification], None]
 
 
 class Performer:
-    """Performs commands.
+    """Performs commands. What it must remember over a restart it keeps, as the real one does in its journal.
 
     Args:
         stage: the cloud.
@@ -42,6 +42,7 @@ class Performer:
         self.publish = publish
         self.subscribed = subscribed
         self._boot_ids: dict[str, str] = {}
+        self._asked: set[str] = set()
         self._table: dict[type, Callable[[Any], Work]] = {
             do.DisableCompute: self.disable,
             do.EnableCompute: self.enable,
@@ -134,10 +135,10 @@ class Performer:
         yield self.stage.latency()
         clock, poll_s = self.stage.clock, self.stage.case.session.poll_s * 0.5
         deadline = clock.now() + self.stage.case.timing.move_timeout_s
-        asked = aborted = False
+        aborted = False
         while True:
             instance = self.compute.instances.get(command.instance_id)
-            ended, asked = self.move_on(command, instance, asked)
+            ended = self.move_on(command, instance)
             if ended == self.recover:
                 return (yield from self.recover(command))
             if ended is not None:
@@ -148,31 +149,33 @@ class Performer:
                 aborted = True
             yield poll_s
 
-    def move_on(
-        self, command: do.MoveInstance, instance: Instance | None, asked: bool
-    ) -> tuple[Any, bool]:
-        """Take the next step, from what an instance looks like; return how the attempt ended, if it did."""
+    def move_on(self, command: do.MoveInstance, instance: Instance | None) -> Any:
+        """Take the next step, from what an instance looks like; return how the attempt ended, if it did.
+
+        That Nova was about to be asked is kept over a restart: what is in ERROR is ours to mend only then.
+        """
         key, instance_id = command.key, command.instance_id
         if instance is None or instance.deleted:
-            return saw.InstanceGone(key, instance_id), asked
+            return saw.InstanceGone(key, instance_id)
         if instance.task_state is not None:
-            return None, asked
+            return None
         if instance.status == "ERROR":
-            if asked:
-                return self.recover, asked
-            return saw.CommandFailed(key, f"{instance_id} is in ERROR", True), asked
+            if key in self._asked:
+                return self.recover
+            return saw.CommandFailed(key, f"{instance_id} is in ERROR", True)
         if instance.status == "VERIFY_RESIZE":
             self.refused(lambda: self.compute.confirm_resize(instance_id))
-            return None, asked
+            return None
         if instance.host != command.host:
-            return saw.InstanceMoved(key, instance_id, instance.host or ""), asked
-        if asked:
-            return saw.CommandFailed(key, f"{instance_id} did not leave {command.host}"), asked
+            return saw.InstanceMoved(key, instance_id, instance.host or "")
+        if key in self._asked:
+            return saw.CommandFailed(key, f"{instance_id} did not leave {command.host}")
+        self._asked.add(key)
         if self.stage.api_trouble("migrate") is not Trouble.API_REFUSES:
             refused = self.ask_to_move(instance, command.action)
             if refused:
-                return saw.CommandFailed(key, refused), asked
-        return None, True
+                return saw.CommandFailed(key, refused)
+        return None
 
     def ask_to_move(self, instance: Instance, action: Action) -> str:
         """Ask Nova to migrate an instance; return why it refuses, if it does."""

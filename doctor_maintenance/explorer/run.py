@@ -101,7 +101,7 @@ def _scenario(world: World) -> seen.Scenario:
 def happened(world: World) -> dict[str, int]:
     """Return how often each trouble came about in a world."""
     found = {trouble.value: count for trouble, count in world.stage.happened.items() if count}
-    for fault in world.stage.faults.armed():
+    for fault in world.stage.armed:
         if fault.happened:
             name = TROUBLE_OF[fault.kind.name].value
             found[name] = found.get(name, 0) + fault.happened

@@ -14,7 +14,7 @@ from doctor_maintenance.explorer.addresses import Addresses
 from doctor_maintenance.explorer.case import Case, InstancePlan, TimingPlan, Trouble, TroublePlan
 from doctor_maintenance.explorer.witness import Witness
 from doctor_maintenance.simulator.compute import Compute
-from doctor_maintenance.simulator.faults import Faults
+from doctor_maintenance.simulator.faults import Fault, Faults
 from doctor_maintenance.simulator.networking import Unconnected
 from doctor_maintenance.simulator.profiles import TimingProfile
 from doctor_maintenance.simulator.profiles.instant import INSTANT
@@ -73,7 +73,8 @@ class CloudStage:
         witness: who writes down what happens.
         ids: instances by the names that the case gave them.
         boots: who an instance that was built anew replaces, by ID.
-        happened: how often each trouble came about.
+        armed: the simulator's faults, also those that were mended since.
+        happened: how often each other trouble came about.
         troubled_calls: how often something went wrong with each call to the cloud.
     """
 
@@ -84,6 +85,7 @@ class CloudStage:
         self.owner_deleted: set[str] = set()
         self.witness = Witness(clock, self.owner_deleted.__contains__)
         self.faults = Faults()
+        self.armed: list[Fault] = []
         self.compute = _Watched(
             clock,
             random.Random(_IDS),
@@ -184,7 +186,7 @@ class CloudStage:
             if trouble.what is Trouble.MIGRATION_HANGS:
                 criteria["type"] = "live-migration"
             seconds = {"delay_s": trouble.seconds} if trouble.what is Trouble.SERVICE_LATE else None
-            self.faults.add(name, criteria, seconds, trouble.times)
+            self.armed.append(self.faults.add(name, criteria, seconds, trouble.times))
         elif trouble.what in (Trouble.API_REFUSES, Trouble.API_LIES, Trouble.SSH_FAILS):
             name = "ssh" if trouble.what is Trouble.SSH_FAILS else trouble.target
             self._api_troubles.setdefault(name, []).append([trouble.what, trouble.times])
