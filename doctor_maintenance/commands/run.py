@@ -59,12 +59,27 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         cloud = replace(settings.cloud, kind="openstack", os_cloud=args.cloud)
         settings = replace(settings, cloud=cloud)
     names = tuple(load_scenarios()) if args.all else tuple(args.scenario or [DEFAULT_SCENARIO])
+    chosen = find_scenarios(names)
+    _check_names(settings)
     signal.signal(signal.SIGTERM, _as_interrupt)  # a CI job that is canceled cleans up as well
     passed = [
         _run_one(_allowing(scenario, settings.probe.allowed_gap_s), settings, args.plain)
-        for scenario in find_scenarios(names)
+        for scenario in chosen
     ]
     return 0 if all(passed) else 1
+
+
+def _check_names(settings: Settings) -> None:
+    """Refuse a name that is not known before anything is started.
+
+    Raises:
+        UsageError: there is no such timing profile or strategy; the message lists those that exist.
+    """
+    from doctor_maintenance.simulator.profiles import get_profile
+    from sample_app_manager import strategies
+
+    get_profile(settings.simulator.profile)
+    strategies.find(settings.app_manager.strategy)
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:
