@@ -153,9 +153,7 @@ class LiveStage(CommonStage):
         self._shows: list[Callable[[], None]] = []
         self.run_id = secrets.token_hex(4)
         self.clock = clock
-        # Sessions of a run belong to it: another run must not take them up.
-        kept = replace(settings.admin_tool, state_dir=str(folder / "admin-tool"))
-        self._admin_tool = self._start("admin-tool", settings=replace(settings, admin_tool=kept))
+        self._admin_tool = self._start("admin-tool")
         self.inspector_secret = _word(settings.inspector.secret)
         guard = replace(settings.inspector, secret=self.inspector_secret)
         self._inspector = self._start("inspector", settings=replace(settings, inspector=guard))
@@ -221,6 +219,7 @@ class LiveStage(CommonStage):
             action=application.action.value,
             single_action=None if single is None else single.value,
             admin_tool_url=admin_tool_url,
+            state_file=str(self._folder / f"app-manager-{application.name}.sqlite3"),
             secret=_word(self.settings.app_manager.secret),
         )
         name = f"app-manager-{application.name}"
