@@ -110,6 +110,15 @@ def test_a_file_that_is_missing_is_named() -> None:
         Policy("/no/such/policy.yaml")
 
 
+def test_the_sample_in_the_documentation_is_the_one_that_is_printed() -> None:
+    documented = Path(__file__).parents[2] / "docs" / "policy.sample.yaml"
+
+    license_line, _, text = documented.read_text().partition("\n")
+
+    assert license_line == "# SPDX-License-Identifier: Apache-2.0"
+    assert text == sample()
+
+
 def test_the_sample_tells_every_rule_and_the_requests_that_it_is_for() -> None:
     text = sample()
 
