@@ -18,6 +18,20 @@ from doctor_maintenance.exceptions import UsageError
 from doctor_maintenance.protocol import Action, HostState, MaintenanceType, SessionState
 
 
+ALWAYS_JUDGED = (
+    "consent.answered_or_deadline",
+    "service.no_gap",
+    "service.watched",
+    "service.active_runs",
+    "hosts.reachable",
+    "lost.no_instance",
+    "lost.no_service",
+    "session.ends",
+    "privacy.no_host",
+)
+"""Clauses of the contract that every run must give something to judge, or it has shown nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
     """A project, the application in it and its app manager.
@@ -95,7 +109,7 @@ class Expected:
     state: SessionState = SessionState.MAINTENANCE_OVER
     hosts: HostState = HostState.MAINTENANCE_OVER
     allowed_gap_s: float = 0.0
-    clauses: tuple[str, ...] = ()
+    clauses: tuple[str, ...] = ALWAYS_JUDGED
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,57 @@ def test_the_contract_holds_and_nothing_is_left_behind(name: str) -> None:
     assert left == []
 
 
+ORDER = [
+    "order.disable_before_planned",
+    "order.told_before_reply",
+    "order.moved_before_in_maintenance",
+    "order.told_before_work",
+    "order.work_before_enable",
+    "order.in_maintenance_before_enable",
+    "order.enable_before_over",
+    "told.planned",
+    "told.lists_instances",
+    "told.arrives",
+    "consent.before_action",
+    "actions.as_told",
+    "hosts.worked",
+    "inspector.told",
+    "service.no_gap",
+    "lost.no_instance",
+    "lost.no_service",
+    "privacy.no_host",
+]
+MOVES = ["order.moved_before_in_maintenance", "consent.before_action"]
+REBOOT = [
+    "order.inspector_before_projects",
+    "order.inspector_over_before_projects",
+    "told.in_maintenance",
+    "told.over",
+    "hosts.rebooted",
+    "service.active_elsewhere",
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "clauses"),
+    [
+        ("full_maintenance", [*ORDER, "hosts.emptied", "hosts.no_guests", "hosts.tested"]),
+        ("reboot", [item for item in ORDER if item not in MOVES] + REBOOT),
+        ("two_projects", [*ORDER, "privacy.no_other_project", "privacy.routing"]),
+        ("canceled", ["told.canceled", "told.canceled_excludes_maintenance"]),
+        ("refused", ["consent.refused", "told.canceled"]),
+        ("no_reply", ["consent.answered_or_deadline", "actions.as_told"]),
+        ("partial_host", ["actions.only_affected"]),
+        ("inspector_stands_down", ["inspector.stands_down", "inspector.acts_again"]),
+    ],
+)
+def test_what_a_scenario_is_about_was_really_judged(name: str, clauses: list[str]) -> None:
+    _, verdict, _ = run(SCENARIOS[name])
+
+    outcomes = {clause: verdict.check(clause).outcome for clause in clauses}
+    assert outcomes == dict.fromkeys(clauses, Outcome.PASSED)
+
+
 @pytest.mark.parametrize("name", ["full_maintenance", "reboot", "two_projects"])
 def test_the_same_seed_gives_the_same_trace_byte_for_byte(name: str) -> None:
     first, _, _ = run(SCENARIOS[name], seed=7)

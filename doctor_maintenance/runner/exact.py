@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from doctor_maintenance.judge import KINDS
+from doctor_maintenance.judge import KINDS, entry
 from doctor_maintenance.judge.reading import rules_of
 from doctor_maintenance.protocol import EventType
 
@@ -34,9 +34,9 @@ def record_of(
         return None
     if kind == "readable" and event["project_id"] == operator_project:
         return None
-    known = rules_of(KINDS[kind])
-    fields = {name: value for name, value in event.items() if name in known}
-    return {"source": _WITNESSES.get(kind, "nova"), "kind": kind, **fields}
+    record = entry(event["at"], _WITNESSES.get(kind, "nova"), kind, event)
+    known = {*rules_of(KINDS[kind]), "kind"}
+    return {name: value for name, value in record.items() if name in known}
 
 
 def _command(event: Mapping[str, Any]) -> dict[str, Any]:
