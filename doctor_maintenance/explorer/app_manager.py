@@ -73,6 +73,7 @@ class AppManager:
         self._memory = Memory()
         self._queue: deque[Entry] = deque()
         self._job: Job | None = None
+        self._building = False
         self._last_sent: tuple[int, Reply] | None = None
 
     def receive(self, letter: Letter) -> None:
@@ -99,6 +100,9 @@ class AppManager:
         if self._job is not None:
             self._job.stop()
             self._job = None
+        if self._building:
+            self._world.hurt.add(self.project_id)  # what it was building nobody builds any more
+            self._building = False
         self._stage.clock.call_later(seconds, self._return)
 
     def _return(self) -> None:
@@ -141,7 +145,9 @@ class AppManager:
         assert reply is not None
         if self._plan.manner is not Manner.IDLE:
             for instance_id in plan.recreate:
+                self._building = True
                 yield from self._recreate(instance_id)
+                self._building = False
         if (yield from self._answer(notification, reply)) == 200:
             entry.placements = {
                 key: view.instances[key].placement

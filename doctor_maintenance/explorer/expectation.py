@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from doctor_maintenance.explorer.bus import INSPECTOR
 from doctor_maintenance.explorer.case import Manner, Trouble
+from doctor_maintenance.explorer.stage import TROUBLE_OF
 from doctor_maintenance.explorer.world import World
 from doctor_maintenance.judge import Check, Evidence
 from doctor_maintenance.judge import records as seen
@@ -98,7 +99,7 @@ def excused_projects(world: World) -> dict[str, str]:
     for name in world.hurt:
         found[name] = "its owner took instances away"
     for fault in world.stage.armed:
-        if fault.kind.name == Trouble.MIGRATION_ENDS_IN_ERROR and fault.happened:
+        if TROUBLE_OF[fault.kind.name] is Trouble.MIGRATION_ENDS_IN_ERROR and fault.happened:
             owner = _owner_of(world, fault.criteria["instance"])
             found[owner] = "a migration stopped one of its instances"
     found.update(_by_default(world))
@@ -137,14 +138,24 @@ def _projects(world: World, evidence: Evidence) -> set[str]:
 
 
 def _on_a_failed_host(world: World, evidence: Evidence) -> bool:
-    """Return whether an instance was left on a host that the operator has yet to see to."""
+    """Return whether an instance was left on a host that the operator has yet to see to.
+
+    So is one that was put back before its nova-compute was up: until then nobody can start anything there.
+    """
     session = world.tool.session
     assert session is not None
-    failed = {
-        work.host for work in session.works.values() if work.state is HostState.MAINTENANCE_FAILED
+    late = {
+        fault.criteria["host"]
+        for fault in world.stage.armed
+        if TROUBLE_OF[fault.kind.name] is Trouble.SERVICE_LATE and fault.happened
+    }
+    waiting = {
+        work.host
+        for work in session.works.values()
+        if work.state is HostState.MAINTENANCE_FAILED or (work.released and work.host in late)
     }
     return all(
-        isinstance(record, seen.Instance) and record.host in failed for record in evidence.records
+        isinstance(record, seen.Instance) and record.host in waiting for record in evidence.records
     )
 
 
