@@ -21,7 +21,7 @@ from pathlib import Path
 
 from doctor_maintenance.exceptions import MaintenanceError, PreconditionError, UsageError
 from doctor_maintenance.options import values
-from doctor_maintenance.secret_words import HidingFormatter, hide
+from doctor_maintenance.secret_words import HidingFormatter, hide, without_secrets
 from doctor_maintenance.settings import Settings
 
 PROGRAM = "doctor-maintenance"
@@ -166,7 +166,7 @@ def _log_to_stderr(settings: Settings) -> None:
 
 
 def _say(message: object, status: int) -> int:
-    print(f"{PROGRAM}: {message}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
+    print(f"{PROGRAM}: {without_secrets(str(message))}", file=sys.stderr)  # noqa: T201 - for the person at the terminal
     return status
 
 

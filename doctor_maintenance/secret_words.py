@@ -46,9 +46,12 @@ def origin(url: str) -> str:
 
 
 def hide(word: str | None) -> None:
-    """Let no log of this process show a word from now on; None is no word."""
-    if word is not None and len(word) >= _SHORTEST:
-        _hidden[word] = None
+    """Let no log of this process show a word from now on, nor the password of one that is a URL; None is no word."""
+    if word is None or len(word) < _SHORTEST:
+        return
+    _hidden[word] = None
+    if "://" in word:  # libraries show the parts of such a URL
+        hide(urlsplit(word).password)
 
 
 def without_secrets(text: str) -> str:

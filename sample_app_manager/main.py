@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import logging
 import secrets
 import socket
 from contextlib import ExitStack
@@ -27,6 +28,8 @@ from sample_app_manager.peer import AdminTool
 from sample_app_manager.policy import Rules
 from sample_app_manager.seams import Ask, Waits
 from sample_app_manager.store import FileStore, NoStore, Store
+
+LOG = logging.getLogger(__name__)
 
 _ASK_TIMEOUT_S = 0.5
 """How long one question may take; the next one may be answered by the other side."""
@@ -81,6 +84,10 @@ def serve(settings: Settings, *, seen: Path | None = None, die_with_parent: bool
             store=_store(own, stack),
         )
         stack.callback(lambda: clock.call(manager.close))
+        if own.secret is None:
+            LOG.warning(
+                "the alarm URL has no secret word, so anybody may post to it; set app_manager.secret"
+            )
         server = serving.serve(
             create_app(manager, clock, secret=own.secret, max_body_bytes=own.max_body_bytes),
             own.bind,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +20,8 @@ from doctor_maintenance.inspector.inspector import Inspector, Publish
 from doctor_maintenance.lifecycle import serve_until_stopped
 from doctor_maintenance.settings import Settings
 from doctor_maintenance.workers import ThreadWorkers, Workers
+
+LOG = logging.getLogger(__name__)
 
 MakePublish = Callable[[Clock, Workers, Connection], Publish]
 """Returns what publishes notifications with an operator's connection."""
@@ -73,6 +76,10 @@ def serve(
         )
         stack.callback(lambda: clock.call(inspector.close))
         clock.call(lambda: inspector.found(disabled))
+        if own.secret is None:
+            LOG.warning(
+                "the alarm URL has no secret word, so anybody may post to it; set inspector.secret"
+            )
         server = serving.serve(
             create_app(inspector, clock, secret=own.secret, max_body_bytes=own.max_body_bytes),
             own.bind,

@@ -19,7 +19,10 @@ import yaml
 
 from doctor_maintenance import secret_words
 from doctor_maintenance.admin_tool.host_side import BOOT_ID, HostSideRules
+from doctor_maintenance.admin_tool.notifier import BusDriver
 from doctor_maintenance.checks import CheckCommands
+from doctor_maintenance.cli import _say
+from doctor_maintenance.exceptions import PreconditionError
 from doctor_maintenance.secret_words import HidingFormatter, hide, origin, without_secrets
 
 TIMEOUT_S = 300
@@ -160,6 +163,29 @@ def test_what_came_over_the_network_writes_no_line_of_its_own() -> None:
     line = HidingFormatter("%(message)s").format(record)
 
     assert line == r"session x\n2100-01-01 INFO all is well\r\x1b[2J\u202e: over"
+
+
+def test_the_password_of_a_url_is_hidden_with_the_url() -> None:
+    hide("rabbit://nova:open-sesame@bus.example:5672/")
+
+    assert without_secrets("refused for nova:open-sesame@bus.example") == (
+        "refused for nova:…@bus.example"
+    )
+
+
+def test_what_the_program_says_at_its_end_holds_no_secret(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    url = "carrier-pigeon://u:planted-word@nowhere/"
+    hide(url)
+    with pytest.raises(PreconditionError) as raised:
+        BusDriver(url)
+
+    assert _say(raised.value, 3) == 3
+
+    said = capfd.readouterr().err
+    assert "transport_url names no message bus" in said
+    assert "planted" not in said
 
 
 @pytest.mark.parametrize("word", [None, "", "admin"])
