@@ -17,7 +17,6 @@ from typing import Any
 from doctor_maintenance.exceptions import UsageError
 from doctor_maintenance.protocol import Action, HostState, MaintenanceType, SessionState
 
-
 ALWAYS_JUDGED = (
     "consent.answered_or_deadline",
     "service.no_gap",

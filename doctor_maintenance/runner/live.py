@@ -21,16 +21,14 @@ import yaml
 from doctor_maintenance.clock import WallClock
 from doctor_maintenance.cloud import call_json, connect, connect_by
 from doctor_maintenance.deployment import Account, Spec
-from doctor_maintenance.exceptions import CloudError, PreconditionError
-from doctor_maintenance.flow import Flow, Task, blocking, start, wait
-from doctor_maintenance.probe import LiveProbe, ProbeConfig, ProbeProtocol, Snapshot
+from doctor_maintenance.exceptions import PreconditionError
+from doctor_maintenance.flow import Flow, blocking, start, wait
 from doctor_maintenance.remote import ParamikoRemote
 from doctor_maintenance.runner.common import CommonStage
-from doctor_maintenance.runner.exact import record_of
+from doctor_maintenance.runner.live_witnesses import POLL_S, LiveProbes, PollingWatch, ToldWatch
 from doctor_maintenance.runner.processes import Process, Tail
 from doctor_maintenance.runner.recorder import Recorder
 from doctor_maintenance.runner.stage import Placed, Probes, SshSettings, Watch
-from doctor_maintenance.runner.watch import CloudWatch, Look, changes, first_look, sourced
 from doctor_maintenance.scenario import Application, Fault
 from doctor_maintenance.secret_words import guarded, hide, new_word
 from doctor_maintenance.settings import CloudSettings, Settings
@@ -40,7 +38,6 @@ READY_S = 30.0
 """How long a process may take to be ready, in seconds."""
 
 _STOP_S = 10.0
-_POLL_S = 0.1
 _ALARM_PATH = "/maintenance"
 _SIMULATOR_FILES = "cloud"
 _PROJECT_CLOUD = "project"
@@ -149,7 +146,7 @@ class LiveStage(CommonStage):
         self._simulator = simulator
         self._managers: list[Process] = []
         self._tails: list[Tail] = []
-        self._probes: _LiveProbes | None = None
+        self._probes: LiveProbes | None = None
         self._shows: list[Callable[[], None]] = []
         self.run_id = secrets.token_hex(4)
         self.clock = clock
@@ -179,9 +176,9 @@ class LiveStage(CommonStage):
                 run_id=self.run_id,
                 applications=(),
                 service_port=settings.probe.port,
-                poll_s=_POLL_S,
+                poll_s=POLL_S,
             ),
-            poll_s=_POLL_S,
+            poll_s=POLL_S,
             password=secrets.token_urlsafe,
         )
         self._reading = start(clock, workers, self._read_for_ever())
@@ -243,14 +240,14 @@ class LiveStage(CommonStage):
 
     def probe(self, placed: Sequence[Placed]) -> Probes:
         """Start to ask every service."""
-        self._probes = _LiveProbes(self, placed, self.settings)
+        self._probes = LiveProbes(self, placed, self.settings.probe)
         return self._probes
 
     def watch(self, placed: Sequence[Placed]) -> Watch:
         """Return the watch that is told everything, or the one that looks again and again."""
         if self._cloud.control_url is not None:
-            return _ToldWatch(self, self.cloud_watch(placed), self._cloud.control_url)
-        return _PollingWatch(self, self.cloud_watch(placed))
+            return ToldWatch(self, self.cloud_watch(placed), self._cloud.control_url)
+        return PollingWatch(self, self.cloud_watch(placed))
 
     def events(self, control_url: str, since: int) -> Any:
         """Return what an embedded cloud tells of itself; blocks."""
@@ -328,141 +325,10 @@ class LiveStage(CommonStage):
             self._read()
             for show in self._shows:
                 show()
-            yield from wait(_POLL_S)
+            yield from wait(POLL_S)
 
     def _read(self) -> None:
         for tail in self._tails:
             for record in tail.read():
                 if record["source"] != "admin_tool" or record["kind"] not in _OWN_ACCOUNT:
                     self.recorder.take(record)
-
-
-class _PollingWatch:
-    """Looks again and again; what changed happened between two looks."""
-
-    def __init__(self, stage: LiveStage, watch: CloudWatch) -> None:
-        self._stage = stage
-        self._watch = watch
-        self._last: Look | None = None
-        self._task: Task[None] | None = None
-
-    def begin(self) -> Flow[None]:
-        yield from self._look()
-        self._task = start(self._stage.clock, self._stage.workers, self._look_for_ever())
-
-    def end(self) -> Flow[None]:
-        self.stop()
-        yield from self._look()
-
-    def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    def _look_for_ever(self) -> Flow[None]:
-        while True:
-            yield from wait(_POLL_S)
-            try:
-                yield from self._look()
-            except CloudError as error:
-                self._stage.recorder.problem(f"a look at the cloud failed: {error}")
-
-    def _look(self) -> Flow[None]:
-        look = yield from blocking(self._watch.look)
-        for record in changes(self._last, look):
-            self._stage.recorder.take(sourced(record))
-        self._last = look
-
-
-class _ToldWatch:
-    """Is told by an embedded cloud what changed, and when exactly."""
-
-    def __init__(self, stage: LiveStage, watch: CloudWatch, control_url: str) -> None:
-        self._stage = stage
-        self._watch = watch
-        self._control_url = control_url
-        self._last = 0
-        self._operator_project = ""
-        self._task: Task[None] | None = None
-
-    def begin(self) -> Flow[None]:
-        self._operator_project = yield from blocking(self._stage.operator_project)
-        told = yield from blocking(self._ask)
-        self._last = told["last"]
-        look = yield from blocking(self._watch.look)
-        for record in first_look(look):
-            self._stage.recorder.take(record)
-        self._task = start(self._stage.clock, self._stage.workers, self._listen_for_ever())
-
-    def end(self) -> Flow[None]:
-        self.stop()
-        yield from self._listen()
-
-    def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    def _listen_for_ever(self) -> Flow[None]:
-        while True:
-            yield from wait(_POLL_S)
-            yield from self._listen()
-
-    def _listen(self) -> Flow[None]:
-        told = yield from blocking(self._ask)
-        if told["forgotten"]:
-            self._stage.recorder.problem(f"{told['forgotten']} events of the cloud were missed")
-        self._last = told["last"]
-        commands = self._stage.settings.admin_tool.maintenance_commands
-        for event in told["events"]:
-            record = record_of(event, self._operator_project, commands)
-            if record is not None:
-                self._stage.recorder.take(record)
-
-    def _ask(self) -> Any:
-        return self._stage.events(self._control_url, self._last)
-
-
-class _LiveProbes:
-    def __init__(self, stage: LiveStage, placed: Sequence[Placed], settings: Settings) -> None:
-        self._stage = stage
-        options = settings.probe
-        self._probes = [
-            (
-                item,
-                LiveProbe(
-                    ProbeConfig(
-                        item.address,
-                        options.port,
-                        ProbeProtocol(options.protocol),
-                        options.rate_hz,
-                        options.timeout_s,
-                    ),
-                    now=stage.clock.now,
-                    nonce=f"{stage.run_id}-{item.name}",
-                ),
-            )
-            for item in placed
-        ]
-        for _, probe in self._probes:
-            probe.start()
-
-    def answering(self) -> bool:
-        return all(probe.snapshot().who is not None for _, probe in self._probes)
-
-    def snapshots(self) -> list[tuple[str, Snapshot]]:
-        return [(item.address, probe.snapshot()) for item, probe in self._probes]
-
-    def stop(self) -> None:
-        for _, probe in self._probes:
-            probe.stop()
-
-    def records(self) -> list[dict[str, Any]]:
-        now = self._stage.clock.now()
-        return [
-            {
-                "at": now,
-                "source": "probe",
-                "kind": "probe",
-                **probe.report().to_fields(item.address, item.project_id),
-            }
-            for item, probe in self._probes
-        ]
