@@ -146,6 +146,7 @@ class Conversation:
             {
                 "project_id": self._project_id,
                 **reply.to_wire(),
+                "reply_url": url,
                 "status": status,
                 "not_before": sent_at,
             },
