@@ -162,12 +162,17 @@ def test_what_workers_found_is_put_together() -> None:
 
 def test_workers_find_the_same_as_one_process() -> None:
     alone, together = Tally(), Tally()
-    for part in explore(chunks(0, 220), Limits(), workers=1):
+    for part in explore([range(15), range(15, 30)], Limits(), workers=1):
         alone.add(part)
-    for part in explore(chunks(0, 220), Limits(), workers=2):
+    for part in explore([range(15), range(15, 30)], Limits(), workers=2):
         together.add(part)
 
     assert alone == together
+
+
+def test_seeds_are_handed_out_a_handful_at_a_time() -> None:
+    assert list(chunks(50, 120)) == [range(50, 150), range(150, 170)]
+    assert next(chunks(7, None)) == range(7, 107)
 
 
 def test_the_summary_names_what_never_happened() -> None:
