@@ -176,6 +176,7 @@ OPERATIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "method", "path", "mode"), OPERATIONS)
 def test_whatever_is_sent_is_answered_as_described(
     name: str, method: str, path: str, mode: GenerationMode
