@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drives sessions: stores an event, hands it to its session, performs the commands, feeds back the answers.
+"""All sessions of an admin tool: what operators and projects may ask for, and which ones are ours to drive.
 
 It decides nothing. One engine a process, on one Clock; everything here runs on that clock, so there are no
-locks, and nothing waits: commands are flows, deadlines are timers.
-
-A session that cannot be driven any more, because the journal does not take its events or another admin tool
-has it, is let go: its flows are cancelled and its timers forgotten. Taking it up again is the same as after
-a crash, so there is one way back and not two.
+locks, and nothing waits: commands are flows, deadlines are timers (``driving``).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
+from doctor_maintenance.admin_tool.driving import Driving, Performer
 from doctor_maintenance.admin_tool.journal import (
     Journal,
     JournalError,
@@ -23,17 +19,14 @@ from doctor_maintenance.admin_tool.journal import (
     OpenedMeanwhileError,
 )
 from doctor_maintenance.admin_tool.leases import DEFAULT_LEASE_S, Leases
-from doctor_maintenance.admin_tool.narration import describe, log_event
 from doctor_maintenance.admin_tool.sessions import Known, Sessions, held_hosts
-from doctor_maintenance.clock import Clock, TimerHandle
+from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import ConflictError, LimitError
-from doctor_maintenance.flow import Flow, Task, start
 from doctor_maintenance.observations import Observe, ignore
 from doctor_maintenance.planning import Session, SessionRequest, SessionRules, codec
-from doctor_maintenance.planning import commands as do
 from doctor_maintenance.planning import events as saw
 from doctor_maintenance.protocol import HostState, Reply, times
-from doctor_maintenance.workers import Outcome, Workers
+from doctor_maintenance.workers import Workers
 
 LOG = logging.getLogger(__name__)
 
@@ -51,13 +44,6 @@ class DrivenElsewhereError(JournalError):
     def __init__(self, url: str) -> None:
         super().__init__("another admin tool drives the session at present; try again")
         self.url = url
-
-
-class Performer(Protocol):
-    """Whoever performs commands: :class:`~doctor_maintenance.admin_tool.actions.Actions`."""
-
-    def perform(self, command: do.Answered) -> Flow[saw.Event]:
-        """Perform a command and return the event that answers it."""
 
 
 class Engine:
@@ -91,16 +77,11 @@ class Engine:
     ) -> None:
         self.rules = rules
         self._clock = clock
-        self._workers = workers
-        self._performer = performer
         self._journal = journal
-        self._observe = observe
         self._max_sessions = max_sessions
         self._sessions = Sessions(journal)
+        self._driving = Driving(clock, workers, performer, journal, observe, self._check_quiet)
         self._leases = Leases(clock, journal, lease_s, self._take_up_free, self._let_go_all)
-        self._tasks: dict[str, dict[str, Task[saw.Event]]] = {}
-        self._timers: dict[tuple[str, str], TimerHandle] = {}
-        self._seen: dict[str, Mapping[str, Any]] = {}
         self._accepting = True
         self._when_quiet: Callable[[], None] | None = None
 
@@ -128,7 +109,7 @@ class Engine:
             request.type.value,
             ", ".join(request.hosts),
         )
-        self._take(known, saw.Opened())
+        self._driving.take(known, saw.Opened())
         return session
 
     def _store(self, session: Session) -> None:
@@ -183,7 +164,7 @@ class Engine:
         known = self._drive(session_id)
         if not known.session.check_reply(project_id, number, reply, self._clock.now()):
             return False
-        self._take(known, saw.ReplyReceived(project_id, number, reply))
+        self._driving.take(known, saw.ReplyReceived(project_id, number, reply))
         return True
 
     def operate(
@@ -199,7 +180,7 @@ class Engine:
             DrivenElsewhereError: another admin tool has to be asked.
         """
         known = self._drive(session_id)
-        self._take(known, event)
+        self._driving.take(known, event)
         return known.session
 
     def remove(self, session_id: str) -> None:
@@ -210,7 +191,8 @@ class Engine:
             ConflictError: it runs, or names a host that is left in maintenance.
             DrivenElsewhereError: another admin tool has to be asked.
         """
-        session = self._drive(session_id).session
+        known = self._drive(session_id)
+        session = known.session
         if not session.state.final:
             raise ConflictError(
                 f"session {session_id} is {session.state.value}; cancel it before it is deleted"
@@ -222,7 +204,7 @@ class Engine:
             )
         self._journal.remove(session_id)
         self._sessions.remove(session_id)
-        self._seen.pop(session_id, None)
+        self._driving.forget(known)
 
     def timeline(self, session_id: str) -> list[dict[str, Any]]:
         """Return what happened in a session, as an operator may see it."""
@@ -267,7 +249,7 @@ class Engine:
             LOG.info("another admin tool goes on with %d sessions", len(self._running()))
             self._let_go_all()
         for known in self._running():
-            self._hear(known, saw.OperatorCanceled())
+            self._driving.hear(known, saw.OperatorCanceled())
         self._check_quiet()
 
     def _running(self) -> list[Known]:
@@ -332,120 +314,15 @@ class Engine:
             return None
         known = self._sessions.replayed(listed.session_id)
         known.driven = True
-        session = known.session
-        if not known.length:
-            self._take(known, saw.Opened())
-            return known
-        for name, when in known.timers.items():
-            self._set_timer(known, do.SetTimer(name, when))
-        for command in session.outstanding:
-            LOG.info("session %s: taken up again: %s", session.session_id, command.key)
-            self._begin(known, command)
-        self._tell(session)
+        if known.length:
+            self._driving.resume(known)
+        else:
+            self._driving.take(known, saw.Opened())
         return known
-
-    def _let_go(self, known: Known) -> None:
-        """Drive a session no longer; what is under way for it is given up."""
-        known.driven = False
-        session_id = known.session.session_id
-        for name in [name for owner, name in self._timers if owner == session_id]:
-            self._cancel_timer(session_id, name)
-        for task in self._tasks.pop(session_id, {}).values():
-            task.cancel()
 
     def _let_go_all(self) -> None:
         for known in self._sessions.driven():
-            self._let_go(known)
-
-    # An event in, commands out.
-
-    def _take(self, known: Known, event: saw.Event) -> None:
-        """Store an event, then act on it.
-
-        Raises:
-            JournalError: it could not be stored; the session is let go.
-        """
-        now = self._clock.now()
-        session = known.session
-        try:
-            self._journal.append(session.session_id, now, event)
-        except JournalError as error:
-            LOG.error("session %s is let go: %s", session.session_id, error)
-            self._let_go(known)
-            raise
-        known.length += 1
-        log_event(session, event)
-        for command in session.handle(event, now):
-            self._give(known, command)
-        self._tell(session)
-        self._check_quiet()
-
-    def _hear(self, known: Known, event: saw.Event) -> None:
-        """Take an event that nobody waits for."""
-        try:
-            self._take(known, event)
-        except JournalError as error:
-            LOG.debug("session %s: %s is lost: %s", known.session.session_id, event, error)
-
-    def _give(self, known: Known, command: do.Command) -> None:
-        session_id = known.session.session_id
-        match command:
-            case do.SetTimer():
-                self._set_timer(known, command)
-            case do.CancelTimer():
-                self._cancel_timer(session_id, command.name)
-            case do.EndSession():
-                LOG.info("session %s: %s", session_id, command.state.value)
-            case _:
-                LOG.info("session %s: %s", session_id, describe(command))
-                self._begin(known, command)
-
-    def _begin(self, known: Known, command: do.Answered) -> None:
-        flow = self._performer.perform(command)
-        task = start(self._clock, self._workers, flow, partial(self._answered, known, command))
-        self._tasks.setdefault(known.session.session_id, {})[command.key] = task
-
-    def _answered(self, known: Known, command: do.Answered, outcome: Outcome[saw.Event]) -> None:
-        session_id = known.session.session_id
-        if self._tasks.get(session_id, {}).pop(command.key, None) is None:
-            return  # it was let go
-        if isinstance(outcome.error, JournalError):
-            LOG.error("session %s is let go: %s", session_id, outcome.error)
-            self._let_go(known)
-            return
-        if outcome.error is None:
-            event = outcome.get()
-        else:
-            # A defect of ours must not leave a session waiting for ever.
-            LOG.error("session %s: %s failed", session_id, command.key, exc_info=outcome.error)
-            event = saw.CommandFailed(command.key, f"internal error: {outcome.error!r}", True)
-        self._hear(known, event)
-
-    def _set_timer(self, known: Known, command: do.SetTimer) -> None:
-        session_id = known.session.session_id
-        self._cancel_timer(session_id, command.name)
-
-        def fire() -> None:
-            del self._timers[session_id, command.name]
-            self._hear(known, saw.TimerFired(command.name))
-
-        self._timers[session_id, command.name] = self._clock.call_at(command.at, fire)
-
-    def _cancel_timer(self, session_id: str, name: str) -> None:
-        handle = self._timers.pop((session_id, name), None)
-        if handle is not None:
-            self._clock.cancel(handle)
-
-    def _tell(self, session: Session) -> None:
-        """Tell of the session if it looks different from before."""
-        record = {
-            "session_id": session.session_id,
-            "state": session.state.value,
-            "hosts": {work.host: work.state.value for work in session.works.values()},
-        }
-        if self._seen.get(session.session_id) != record:
-            self._seen[session.session_id] = record
-            self._observe("session", record)
+            self._driving.let_go(known)
 
 
 def _hosts_in(session: Session, state: HostState) -> list[str]:
