@@ -100,25 +100,35 @@ class Watch(Protocol):
 
 
 class Stage(Protocol):
-    """A place to play a scenario on.
+    """A place to play a scenario on."""
 
-    Attributes:
-        clock: its time.
-        workers: who blocks.
-        recorder: where all that is seen goes.
-        remote: commands on hosts.
-        ssh: how hosts are looked at.
-        exact: whether everything is seen at the moment it happens.
-        poll_s: how often the session is asked about, in seconds.
-    """
+    @property
+    def clock(self) -> Clock:
+        """Its time."""
 
-    clock: Clock
-    workers: Workers
-    recorder: Recorder
-    remote: Remote
-    ssh: SshSettings
-    exact: bool
-    poll_s: float
+    @property
+    def workers(self) -> Workers:
+        """Who blocks."""
+
+    @property
+    def recorder(self) -> Recorder:
+        """Where all that is seen goes."""
+
+    @property
+    def remote(self) -> Remote:
+        """Commands on hosts."""
+
+    @property
+    def ssh(self) -> SshSettings:
+        """How hosts are looked at."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether everything is seen at the moment it happens."""
+
+    @property
+    def poll_s(self) -> float:
+        """How often the session is asked about, in seconds."""
 
     def hosts(self) -> Flow[list[ComputeHost]]:
         """Return the compute hosts, by name."""
