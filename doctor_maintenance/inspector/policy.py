@@ -24,6 +24,7 @@ MAX_EVENTS = 1_000
 """How many events one request may carry."""
 
 _MAX_TEXT = 255
+_MAX_OVER = 10_000
 _UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
 
 
@@ -57,6 +58,8 @@ class Standing:
 
     Attributes:
         told: the sessions that we were told of (step 7), by host.
+        over: the maintenances that we were told are over (step 11), as host and session, the latest last. What is
+            said of them afterwards was overtaken on its way: to believe it would be to stand down for ever.
         seen: hosts whose nova-compute was disabled for maintenance when we asked Nova, with the
             session if the reason names one. A session that is canceled tells us nothing, so this
             is only believed as long as Nova says so.
@@ -64,6 +67,7 @@ class Standing:
 
     told: dict[str, set[str]] = field(default_factory=dict)
     seen: dict[str, str | None] = field(default_factory=dict)
+    over: dict[tuple[str, str], None] = field(default_factory=dict)
 
     def notified(self, notification: HostNotification) -> bool:
         """Take note of a notification (steps 7 and 11).
@@ -74,8 +78,10 @@ class Standing:
         host, session_id = notification.host, notification.session_id
         before = self.stands_down(host)
         if notification.state is NotificationState.IN_MAINTENANCE:
-            self.told.setdefault(host, set()).add(session_id)
+            if (host, session_id) not in self.over:
+                self.told.setdefault(host, set()).add(session_id)
         else:
+            self._end(host, session_id)
             sessions = self.told.get(host, set())
             sessions.discard(session_id)
             if not sessions:
@@ -83,6 +89,11 @@ class Standing:
             if self.seen.get(host) in (None, session_id):
                 self.seen.pop(host, None)
         return self.stands_down(host) is not before
+
+    def _end(self, host: str, session_id: str) -> None:
+        self.over[host, session_id] = None
+        if len(self.over) > _MAX_OVER:
+            del self.over[next(iter(self.over))]
 
     def asked(self, disabled: Mapping[str, str]) -> None:
         """Take note of what Nova says.
