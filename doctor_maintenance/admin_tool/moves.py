@@ -218,7 +218,7 @@ class Mover:
             if ended is not None:
                 return ended
             if self._clock.now() >= deadline:
-                if attempt.aborted or not attempt.live:
+                if attempt.aborted:
                     return self._failed(command, server, attempt)
                 yield from self._abort(instance_id, attempt)
                 deadline = self._clock.now() + _ABORT_WAIT_S
@@ -286,8 +286,10 @@ class Mover:
             yield from self._try(attempt, lambda: self._calls.confirm(instance_id))
 
     def _abort(self, instance_id: str, attempt: _Attempt) -> Flow[None]:
+        """Give a migration up; a cold one cannot be aborted, but may still come to an end that needs us."""
         attempt.aborted = True
-        yield from self._try(attempt, lambda: self._calls.abort_live_migration(instance_id))
+        if attempt.live:
+            yield from self._try(attempt, lambda: self._calls.abort_live_migration(instance_id))
         attempt.trouble = attempt.trouble or f"given up after {self._timeout_s:g} s"
 
     def _explain(self, instance_id: str, attempt: _Attempt) -> Flow[None]:
