@@ -101,9 +101,10 @@ class Announcement:
             )
         foreign = sorted(set(reply.instance_actions) - set(self.instance_ids))
         if foreign:
+            # Not even to who named it: what he reads must hold nothing of another project.
             raise InvalidRequestError(
-                f"instance_actions: {foreign[0]:.64} is not one of the instances that this "
-                "notification is about"
+                f"instance_actions: expected the {len(self.instance_ids)} instances that this "
+                f"notification is about, and no others; found {len(foreign)} more"
             )
         allowed = allowed_actions(kind)
         for instance_id, action in reply.instance_actions.items():
