@@ -110,7 +110,7 @@ class VirtualClock:
 
     def call_at(self, when: float, callback: Callback) -> TimerHandle:
         """Run callback when virtual time reaches ``when``."""
-        handle = TimerHandle(when if when > self._now else self._now, callback)
+        handle = TimerHandle(max(self._now, when), callback)
         self._timers.push(handle)
         return handle
 
@@ -135,7 +135,9 @@ class VirtualClock:
         due = self._timers.next()
         if due is None:
             return False
-        self._now, handle = due
+        when, handle = due
+        if when > self._now:  # it may have jumped over this timer
+            self._now = when
         callback, handle.callback = handle.callback, None
         if callback is not None:
             callback()

@@ -217,6 +217,13 @@ class CommonStage(ABC):
         )
 
     def _send(self, method: str, url: str, body: Any) -> requests.Response:
+        answer = self._send_once(method, url, body)
+        if answer.status_code == 401:  # a run may take longer than a token is valid
+            self._operator.session.invalidate()
+            answer = self._send_once(method, url, body)
+        return answer
+
+    def _send_once(self, method: str, url: str, body: Any) -> requests.Response:
         token = self._operator.session.get_token()
         if token is None:
             raise CloudError("the operator has no token", permanent=True)
