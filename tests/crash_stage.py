@@ -329,6 +329,7 @@ def play_through(scenario: Scenario, folder: Path, lives: Lives) -> Played:
     folder.mkdir(parents=True)
     stage = CrashStage(folder, lives)
     stage.run(play(stage, scenario, session_timeout_s=600.0))
+    stage.run(wait(DOWN_S + 2 * LOOK_S))  # whoever was killed by the very last word may ask
     unknown = stage.unknown()
     left = stage.run(stage.remove())
     stage.close()
