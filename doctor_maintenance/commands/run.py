@@ -40,6 +40,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="run on the OpenStack of this name in clouds.yaml instead of an embedded cloud",
     )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[:KEY=VALUE,…]",
+        help="let this go wrong as well; docs/faults lists what can (may be repeated; embedded cloud only)",
+    )
     for group, name, flag in (
         ("simulator", "hosts", "--hosts"),
         ("simulator", "profile", "--profile"),
@@ -53,13 +60,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run the scenarios one after another; 0 if every verdict is good."""
+    from doctor_maintenance.runner.asking import with_faults
     from doctor_maintenance.scenario import find_scenarios, load_scenarios
 
     if args.cloud is not None:
         cloud = replace(settings.cloud, kind="openstack", os_cloud=args.cloud)
         settings = replace(settings, cloud=cloud)
     names = tuple(load_scenarios()) if args.all else tuple(args.scenario or [DEFAULT_SCENARIO])
-    chosen = find_scenarios(names)
+    chosen = [with_faults(scenario, args.fault) for scenario in find_scenarios(names)]
     _check_names(settings)
     signal.signal(signal.SIGTERM, _as_interrupt)  # a CI job that is canceled cleans up as well
     passed = [

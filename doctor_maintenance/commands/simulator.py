@@ -30,14 +30,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="the port of SSH on every host; 0: a free one (22 needs the rights for it)",
     )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[:KEY=VALUE,…]",
+        help="arm this fault from the start; docs/faults lists them (may be repeated)",
+    )
     lifecycle.add_arguments(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Serve until told to stop."""
+    from doctor_maintenance.simulator.faults import parse_fault
     from doctor_maintenance.simulator.main import serve
 
     if not 0 <= args.ssh_port <= 65_535:
         raise UsageError(f"--ssh-port: expected a port from 0 to 65535; found {args.ssh_port}")
     directory = args.dir if args.dir is not None else Path(settings.work_dir) / "simulator"
-    return serve(settings, directory, ssh_port=args.ssh_port, die_with_parent=args.die_with_parent)
+    return serve(
+        settings,
+        directory,
+        ssh_port=args.ssh_port,
+        faults=[parse_fault(text) for text in args.fault],
+        die_with_parent=args.die_with_parent,
+    )

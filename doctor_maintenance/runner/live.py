@@ -266,7 +266,12 @@ class LiveStage(CommonStage):
                 f"this scenario needs faults that only an embedded cloud has: {names}"
             )
         for fault in faults:
-            body = {"name": fault.name, "criteria": dict(fault.criteria)}
+            body = {
+                "name": fault.name,
+                "criteria": dict(fault.criteria),
+                "parameters": dict(fault.parameters),
+                "times": fault.times,
+            }
             url = f"{self._cloud.control_url}/faults"
             call_json(f"arm {fault.name}", partial(self._http.post, url, json=body, timeout=10.0))
 

@@ -13,7 +13,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +32,7 @@ from doctor_maintenance.simulator.address_blocks import claim_block
 from doctor_maintenance.simulator.app import create_app
 from doctor_maintenance.simulator.cloud import SimCloud
 from doctor_maintenance.simulator.data_plane import DataPlane
+from doctor_maintenance.simulator.faults import FAULT_KINDS, IN_A_CLOUD, FaultWords
 from doctor_maintenance.simulator.hosts import CommandTable
 from doctor_maintenance.simulator.profiles import get_profile
 from doctor_maintenance.simulator.ssh_keys import client_key, write_known_hosts
@@ -190,6 +191,7 @@ def serve(
     directory: Path,
     *,
     ssh_port: int = 0,
+    faults: Sequence[FaultWords] = (),
     die_with_parent: bool = False,
 ) -> int:
     """Serve a simulated cloud until told to stop.
@@ -198,15 +200,22 @@ def serve(
         settings: the options.
         directory: where the files are written.
         ssh_port: the port of SSH on every host; 0: one that is free on all.
+        faults: what is armed from the start.
         die_with_parent: end as well when standard input ends.
 
     Returns:
         The exit status.
 
     Raises:
-        PreconditionError: an address, port or file is not to be had.
+        PreconditionError: an address, port or file is not to be had, or a fault is not the cloud's.
     """
+    for fault in faults:
+        if FAULT_KINDS[fault.name].where not in IN_A_CLOUD:
+            where = FAULT_KINDS[fault.name].where.value
+            raise PreconditionError(f"--fault {fault.name}: the simulator has no {where}")
     simulator = LiveSimulator(settings, directory, ssh_port)
+    for fault in faults:
+        simulator.cloud.faults.add(fault.name, fault.criteria, fault.parameters, fault.times)
     LOG.info("try: OS_CLIENT_CONFIG_FILE=%s", simulator.about["clouds_file"])
     return lifecycle.serve_until_stopped(
         simulator.url, simulator.close, die_with_parent=die_with_parent

@@ -12,7 +12,7 @@ Owners, app managers, the admin tool and time go wrong by the same registry: who
 points, and what happens by itself at some moment is :class:`Moments`.
 """
 
-from doctor_maintenance.simulator.faults.armed import Behaviour, Fault, Faults
+from doctor_maintenance.simulator.faults.armed import IN_A_CLOUD, Behaviour, Fault, Faults
 from doctor_maintenance.simulator.faults.kind import FaultKind, Where
 from doctor_maintenance.simulator.faults.moments import Moments
 from doctor_maintenance.simulator.faults.registry import FAULT_KINDS, GROUPS
@@ -21,6 +21,7 @@ from doctor_maintenance.simulator.faults.words import FaultWords, parse_fault
 __all__ = [
     "FAULT_KINDS",
     "GROUPS",
+    "IN_A_CLOUD",
     "Behaviour",
     "Fault",
     "FaultKind",

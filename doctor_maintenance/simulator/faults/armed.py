@@ -13,6 +13,9 @@ from doctor_maintenance.exceptions import InvalidRequestError, NotFoundError
 from doctor_maintenance.simulator.faults.kind import FaultKind, Where
 from doctor_maintenance.simulator.faults.registry import FAULT_KINDS
 
+IN_A_CLOUD = frozenset({Where.CLOUD, Where.PROJECT})
+"""Whose faults a cloud carries out by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
@@ -81,7 +84,7 @@ class Faults:
         happened: how often a fault of each name has happened, also of those that are disarmed by now.
     """
 
-    staged: frozenset[Where] = frozenset({Where.CLOUD, Where.PROJECT})
+    staged: frozenset[Where] = IN_A_CLOUD
     happened: Counter[str] = field(default_factory=Counter)
     _armed: dict[int, Fault] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
