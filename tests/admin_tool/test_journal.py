@@ -16,6 +16,7 @@ from alembic import command, script
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, insert, inspect, select, text
+from sqlalchemy import event as hook
 
 from doctor_maintenance.admin_tool.database import Database
 from doctor_maintenance.admin_tool.database.connection import HEAD, alembic_config
@@ -29,19 +30,22 @@ from doctor_maintenance.admin_tool.journal import (
     OpenedMeanwhileError,
 )
 from doctor_maintenance.admin_tool.journal_sql import SqlJournal
+from doctor_maintenance.admin_tool.sessions import Sessions
 from doctor_maintenance.exceptions import (
     LocalProtocolError,
     NotFoundError,
     PreconditionError,
     UsageError,
 )
-from doctor_maintenance.planning import SeenInstance, SessionRequest, SessionRules
+from doctor_maintenance.planning import SeenInstance, Session, SessionRequest, SessionRules
+from doctor_maintenance.planning import commands as do
 from doctor_maintenance.planning import events as saw
 from doctor_maintenance.protocol import (
     Action,
     MaintenanceType,
     NotificationState,
     Reply,
+    SessionState,
     Verdict,
 )
 
@@ -437,8 +441,6 @@ def test_storing_an_event_takes_the_same_few_statements_however_long_the_session
         connection.execute(sessions.update().values(length=length))
     assert journal.claim(listed(journal))
     statements: list[str] = []
-    from sqlalchemy import event as hook
-
     hook.listen(
         database._engine, "before_cursor_execute", lambda *words: statements.append(words[2])
     )
@@ -446,4 +448,56 @@ def test_storing_an_event_takes_the_same_few_statements_however_long_the_session
     journal.append("s", 2.0, saw.Opened())
 
     assert [statement.split()[0] for statement in statements] == ["UPDATE", "INSERT"]
+    database.close()
+
+
+def answer(command: do.Answered, present: dict[str, list[SeenInstance]]) -> saw.Event:
+    """Do what a command wants in a world where everything succeeds."""
+    match command:
+        case do.DisableCompute():
+            return saw.ComputeDisabled(command.key, False)
+        case do.Survey():
+            seen = tuple(present[command.host])
+            return saw.HostSurveyed(command.key, seen, frozenset())
+        case do.MoveInstance():
+            present[command.host] = [
+                item for item in present[command.host] if item.instance_id != command.instance_id
+            ]
+            return saw.InstanceMoved(command.key, command.instance_id, "elsewhere")
+        case _:
+            return saw.Done(command.key)
+
+
+def test_a_session_of_a_hundred_hosts_is_replayed_from_two_questions(tmp_path: Path) -> None:
+    hosts = tuple(f"compute{number}" for number in range(100))
+    present = {
+        host: [SeenInstance(f"{host}-{item}", "p", "ACTIVE") for item in range(4)] for host in hosts
+    }
+    database = Database(f"sqlite:///{tmp_path / 'journal.sqlite3'}")
+    journal = SqlJournal(database, "one")
+    journal.begin()
+    session = Session(SessionRequest("s", hosts, MaintenanceType.FULL, 0.0), RULES)
+    journal.open(session.request, RULES, 0)
+    happened: list[saw.Event] = [saw.Opened()]
+    taken = 0
+    while happened:
+        event = happened.pop(0)
+        journal.append("s", float(taken), event)
+        taken += 1
+        for given in session.handle(event, float(taken)):
+            if isinstance(given, do.SetTimer) and not given.name.endswith("/drain"):
+                happened.append(saw.TimerFired(given.name))
+            elif not isinstance(given, do.SetTimer | do.CancelTimer | do.EndSession):
+                happened.append(answer(given, present))
+    statements: list[str] = []
+    hook.listen(
+        database._engine, "before_cursor_execute", lambda *words: statements.append(words[2])
+    )
+
+    known = Sessions(journal).replayed("s")
+
+    assert known.over
+    assert known.session.state is SessionState.MAINTENANCE_OVER
+    assert known.length == taken > 1000
+    assert len(statements) == 2
     database.close()

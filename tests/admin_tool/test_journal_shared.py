@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -470,19 +469,3 @@ def test_a_session_that_is_over_can_be_continued_by_whichever_tool_is_asked(
     assert answer.status_code == 202, answer.text
     assert finished(world, other, session_id) == "MAINTENANCE_CANCELED"
     assert world.service("compute1") == (False, None)
-
-
-def test_a_hundred_hosts_are_replayed_in_a_blink(world: Any, tmp_path: Path) -> None:
-    """The work, not the time, is what is looked at: one pass over the events, each handled once."""
-    tool = Tool(world, tmp_path, "one")
-    rules = replace(tool.tool.engine.rules, settle_s=0.0)
-    tool.tool.engine.rules = rules
-    session_id = tool.begin("compute1", "compute2", "compute3").json()["session_id"]
-    finished(world, tool, session_id)
-    (listed,) = tool.journal.catalog().sessions
-
-    known = tool.tool.engine._sessions.replayed(session_id)
-
-    assert known.length == listed.length == len(tool.journal.events(session_id))
-    assert known.over
-    tool.database.close()
