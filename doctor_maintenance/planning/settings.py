@@ -24,7 +24,8 @@ class SessionRequest:
         metadata: told to every project.
 
     Raises:
-        InvalidRequestError: no hosts, a host twice, or a part of a host that is not in the session.
+        InvalidRequestError: no hosts, a host twice, a part of a host that is not in the session, or a
+            reboot of a part, since a reboot stops every instance on the host.
     """
 
     session_id: str
@@ -43,6 +44,10 @@ class SessionRequest:
         for host in self.affected:
             if host not in self.hosts:
                 raise InvalidRequestError(f"instances: {host} is not one of the session's hosts")
+        if self.affected and self.type is MaintenanceType.REBOOT:
+            raise InvalidRequestError(
+                "instances: a reboot affects every instance on a host; name none, or ask for type full"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def test_an_event_survives_the_journal(event: saw.Event) -> None:
 
 def test_a_request_and_its_rules_survive_the_journal() -> None:
     request = SessionRequest(
-        "s", ("h1", "h2"), MaintenanceType.REBOOT, 5.5, {"h1": frozenset({"b", "a"})}, {"k": "v"}
+        "s", ("h1", "h2"), MaintenanceType.FULL, 5.5, {"h1": frozenset({"b", "a"})}, {"k": "v"}
     )
     rules = SessionRules("admin", "http://x", only_if_agreed=frozenset({"p"}))
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from doctor_maintenance.exceptions import InvalidRequestError
 from doctor_maintenance.planning import commands as do
 from doctor_maintenance.planning import events as saw
 from doctor_maintenance.protocol import HostState, MaintenanceType, SessionState
@@ -117,3 +120,9 @@ def test_a_released_host_is_put_back_even_if_its_instances_do_not_run() -> None:
 
     assert play.log[:2] == ["restore a1", "EnableCompute h1"]
     assert play.disabled == set()
+
+
+def test_a_part_of_a_host_cannot_be_rebooted() -> None:
+    """Seed 21: instances that nobody had asked about went down with the host."""
+    with pytest.raises(InvalidRequestError, match="a reboot affects every instance"):
+        session("h1", kind=MaintenanceType.REBOOT, affected={"h1": frozenset({"a1"})})
