@@ -13,7 +13,7 @@ import sys
 
 from doctor_maintenance.clock import WallClock
 from doctor_maintenance.explorer import Limits
-from doctor_maintenance.explorer.farm import Tally, chunks, explore_some
+from doctor_maintenance.explorer.farm import Tally, chunks, explore, explore_some
 from doctor_maintenance.explorer.report import rate, summary
 
 WARM_UP = range(100)
@@ -32,8 +32,8 @@ def main() -> int:
     explore_some(WARM_UP, limits)
     clock, tally = WallClock(), Tally()
     began, used = clock.now(), processor_s()
-    for part in chunks(1_000_000, None):
-        tally.add(explore_some(part, limits))
+    for part in explore(chunks(1_000_000, None), limits, workers=1):
+        tally.add(part)
         if clock.now() - began > seconds:
             break
     took, had = clock.now() - began, processor_s() - used
