@@ -27,7 +27,7 @@ def test_the_least_that_a_session_needs_is_hosts_and_a_type() -> None:
 def test_everything_that_can_be_asked_for_is_read() -> None:
     form = read(
         hosts=["compute1", "compute2"],
-        type="reboot",
+        type="full",
         maintenance_at="2020-01-01 00:10:00",
         instances={"compute2": ["i1", "i2"]},
         metadata={"why": "kernel"},

@@ -115,7 +115,7 @@ def test_an_instance_that_is_not_there_any_more_was_deleted() -> None:
 
 
 def test_an_unknown_scenario_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(UsageError, match="unknown scenario lunch; there are: canceled, full_"):
+    with pytest.raises(UsageError, match="unknown scenario lunch; there are: canceled, fault_"):
         find_scenarios(("full_maintenance", "lunch"))
 
 
