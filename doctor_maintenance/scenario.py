@@ -62,15 +62,13 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class HostFault:
-    """A host fault that is reported to the inspector, and what must follow.
+    """A fault of the first host that is reported to the inspector; the contract says what must follow.
 
     Attributes:
-        during: True: while the first host is in maintenance; False: after the session.
-        acted_on: whether the inspector must act.
+        during: True: while the host is in maintenance; False: after the session.
     """
 
     during: bool
-    acted_on: bool
 
 
 @dataclass(frozen=True, slots=True)

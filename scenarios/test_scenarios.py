@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from doctor_maintenance.judge import Outcome, Trace, Verdict, judge
+from doctor_maintenance.runner.defaults import for_virtual_time
 from doctor_maintenance.runner.play import play
-from doctor_maintenance.runner.virtual import VirtualSettings, VirtualStage, with_defaults
+from doctor_maintenance.runner.virtual import VirtualSettings, VirtualStage
 from doctor_maintenance.scenario import Scenario, load_scenarios
 from doctor_maintenance.settings import Settings
 
@@ -19,7 +20,7 @@ SCENARIOS = load_scenarios()
 
 def run(scenario: Scenario, seed: int = 1, **more: object) -> tuple[list[str], Verdict, list[str]]:
     """Play a scenario; return its trace as lines, the verdict, and what is left on the cloud."""
-    wanted = VirtualSettings(seed=seed, settings=with_defaults(Settings()), **more)  # type: ignore[arg-type]
+    wanted = VirtualSettings(seed=seed, settings=for_virtual_time(Settings()), **more)  # type: ignore[arg-type]
     stage = VirtualStage(wanted)
     stage.run(play(stage, scenario, session_timeout_s=600.0))
     left = stage.run(stage.remove())
@@ -100,6 +101,20 @@ def test_the_same_seed_gives_the_same_trace_byte_for_byte(name: str) -> None:
     second, _, _ = run(SCENARIOS[name], seed=7)
 
     assert first == second
+
+
+def test_a_host_that_the_inspector_forced_down_is_up_again_at_the_end() -> None:
+    settings = for_virtual_time(Settings())
+    stage = VirtualStage(VirtualSettings(settings=settings))
+    stage.run(play(stage, SCENARIOS["inspector_stands_down"], session_timeout_s=600.0))
+    acted = [item for item in stage.recorder.records if item.get("action") == "acted"]
+    assert len(acted) == 1
+
+    assert stage.run(stage.remove()) == []
+
+    services = [host.service for host in stage.cloud.compute.hosts.values()]
+    assert [service.forced_down for service in services] == [False, False, False]
+    assert [service.state for service in services] == ["up", "up", "up"]
 
 
 def test_another_seed_gives_another_trace_and_the_same_verdict() -> None:

@@ -32,12 +32,12 @@ from doctor_maintenance.flow import Flow, wait
 from doctor_maintenance.judge import Trace, Verdict, judge
 from doctor_maintenance.planning import SessionRequest, SessionRules
 from doctor_maintenance.planning.events import Event
+from doctor_maintenance.runner.defaults import for_virtual_time
 from doctor_maintenance.runner.play import play
 from doctor_maintenance.runner.virtual import (
     ADMIN_TOOL_URL,
     VirtualSettings,
     VirtualStage,
-    with_defaults,
 )
 from doctor_maintenance.scenario import Application, Scenario
 from doctor_maintenance.settings import Settings
@@ -185,7 +185,7 @@ class CrashStage(VirtualStage):
         self._database: Database | None = None
         self._views: dict[str, Any] = {}
         self._stores: list[FileStore] = []
-        super().__init__(VirtualSettings(seed=seed, settings=with_defaults(Settings())))
+        super().__init__(VirtualSettings(seed=seed, settings=for_virtual_time(Settings())))
 
     def _admin_tool(self) -> AdminTool:
         self._process = process = MortalClock(self.clock)

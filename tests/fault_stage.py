@@ -11,8 +11,9 @@ from typing import Any
 
 from doctor_maintenance.judge import Trace, Verdict, judge
 from doctor_maintenance.protocol import HostState, MaintenanceType, SessionState
+from doctor_maintenance.runner.defaults import for_virtual_time
 from doctor_maintenance.runner.play import play
-from doctor_maintenance.runner.virtual import VirtualSettings, VirtualStage, with_defaults
+from doctor_maintenance.runner.virtual import VirtualSettings, VirtualStage
 from doctor_maintenance.scenario import Application, Expected, Fault, Scenario
 from doctor_maintenance.settings import Settings
 
@@ -140,7 +141,7 @@ def playing(
     **stage: Any,
 ) -> Played:
     """Play a scenario with faults; everything that was deployed is removed afterwards."""
-    settings = with_defaults(Settings())
+    settings = for_virtual_time(Settings())
     settings = replace(
         settings,
         admin_tool=replace(

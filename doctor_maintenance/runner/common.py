@@ -6,6 +6,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import requests
@@ -15,7 +16,7 @@ from doctor_maintenance.clock import Clock
 from doctor_maintenance.cloud import call_json
 from doctor_maintenance.deployment import Account, ApplicationSpec, Deployment, Spec
 from doctor_maintenance.exceptions import CloudError
-from doctor_maintenance.flow import Flow, blocking, together
+from doctor_maintenance.flow import Flow, blocking, together, wait
 from doctor_maintenance.protocol import times
 from doctor_maintenance.remote import HostAddress, Remote
 from doctor_maintenance.runner.recorder import Recorder
@@ -80,6 +81,7 @@ class CommonStage(ABC):
         self._password = password
         self._deployment: Deployment | None = None
         self._addresses: dict[str, str] = {}
+        self._reported_down: set[str] = set()
 
     @property
     @abstractmethod
@@ -149,11 +151,28 @@ class CommonStage(ABC):
         ]
 
     def remove(self) -> Flow[list[str]]:
-        """Remove what was deployed, and return what is left."""
+        """Undo what was reported of hosts, remove what was deployed, and return what is left."""
+        down = yield from self._hosts_up_again()
         yield from self.stop_app_managers()
         if self._deployment is None:
-            return []
-        return (yield from self._deployment.remove())
+            return down
+        return down + (yield from self._deployment.remove())
+
+    def _hosts_up_again(self) -> Flow[list[str]]:
+        """Report hosts up that were reported down; the inspector then undoes what it did for them."""
+        reported, self._reported_down = sorted(self._reported_down), set()
+        for host in reported:
+            yield from blocking(partial(self.report_host, host, "up"))
+        deadline = self.clock.now() + _TIMEOUT_S
+        while reported:
+            hosts = yield from self.hosts()
+            down = [host.name for host in hosts if host.name in reported and not host.up]
+            if not down:
+                break
+            if self.clock.now() > deadline:
+                return [f"nova-compute of {name} is still down" for name in down]
+            yield from wait(self.poll_s)
+        return []
 
     def placement(self) -> Flow[dict[str, str]]:
         """Return the host of every instance."""
@@ -189,6 +208,8 @@ class CommonStage(ABC):
         Raises:
             CloudError: the inspector refuses.
         """
+        if status == "down":
+            self._reported_down.add(host)
         event = {
             "time": times.to_iso(self.clock.now()),
             "type": f"compute.host.{status}",

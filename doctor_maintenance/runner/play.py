@@ -204,20 +204,22 @@ def _follow(
 
 
 def _late_faults(stage: Stage, scenario: Scenario, maintained: Sequence[str]) -> Flow[None]:
-    for fault in scenario.host_faults:
-        if fault.during:
-            continue
-        host = maintained[0]
-        yield from blocking(lambda host=host: stage.report_host(host, "down"))  # type: ignore[misc]
-        yield from _until(
-            stage,
-            lambda: any(
-                record["kind"] == "inspector" and record["action"] in ("acted", "ignored")
-                for record in stage.recorder.records[-50:]
-            ),
-            _LAST_WORDS_S,
-            None,
+    """Report what is reported after the session, and wait until the inspector has done what it does."""
+    host = maintained[0]
+    if all(fault.during for fault in scenario.host_faults):
+        return
+    known = len(stage.recorder.records)
+    yield from blocking(lambda: stage.report_host(host, "down"))
+
+    def dealt_with() -> bool:
+        return any(
+            record["kind"] == "inspector"
+            and record["host"] == host
+            and record["action"] in ("acted", "ignored")
+            for record in stage.recorder.records[known:]
         )
+
+    yield from _until(stage, dealt_with, _LAST_WORDS_S, None)
 
 
 def _session_fields(view: Mapping[str, Any]) -> dict[str, Any]:

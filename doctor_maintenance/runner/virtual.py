@@ -32,7 +32,6 @@ from doctor_maintenance.inspector.inspector import Inspector
 from doctor_maintenance.probe import VirtualProbe
 from doctor_maintenance.runner.actors import ADMIN_TOOL, Actors
 from doctor_maintenance.runner.common import CommonStage
-from doctor_maintenance.runner.defaults import for_virtual_time
 from doctor_maintenance.runner.exact import record_of
 from doctor_maintenance.runner.recorder import Listener, Recorder
 from doctor_maintenance.runner.stage import Placed, Probes, SshSettings, Watch
@@ -343,6 +342,3 @@ class _ExactWatch:
         record = record_of(told, self._operator_project, self._commands)
         if record is not None:
             self._stage.recorder.take(record)
-
-
-with_defaults = for_virtual_time

@@ -71,6 +71,9 @@ def left_on(simulator: LiveSimulator) -> dict[str, Any]:
             "disabled": [
                 name for name, host in cloud.compute.hosts.items() if host.service.disabled
             ],
+            "down": [
+                name for name, host in cloud.compute.hosts.items() if host.service.state != "up"
+            ],
             "projects": [
                 project.name
                 for project in cloud.identity.projects.values()
@@ -82,13 +85,14 @@ def left_on(simulator: LiveSimulator) -> dict[str, Any]:
     return simulator.cloud.clock.call(look)
 
 
-NOTHING = {"instances": [], "disabled": [], "projects": [], "addresses": []}
+NOTHING = {"instances": [], "disabled": [], "down": [], "projects": [], "addresses": []}
 
 
+@pytest.mark.parametrize("scenario", ["reboot", "inspector_stands_down"])
 def test_a_run_on_a_named_cloud_passes_writes_its_report_and_leaves_nothing(
-    simulator: LiveSimulator, tmp_path: Path
+    simulator: LiveSimulator, tmp_path: Path, scenario: str
 ) -> None:
-    run = command(simulator, tmp_path, "reboot")
+    run = command(simulator, tmp_path, scenario)
     output, errors = run.communicate(timeout=WITHIN_S)
 
     assert run.returncode == 0, output + errors
