@@ -19,18 +19,24 @@ from doctor_maintenance.admin_tool.journal import (
     OpenedMeanwhileError,
 )
 from doctor_maintenance.admin_tool.leases import DEFAULT_LEASE_S, Leases
-from doctor_maintenance.admin_tool.sessions import Known, Sessions, held_hosts
+from doctor_maintenance.admin_tool.sessions import Known, Sessions
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import ConflictError, LimitError
 from doctor_maintenance.observations import Observe, ignore
-from doctor_maintenance.planning import Session, SessionRequest, SessionRules, codec
+from doctor_maintenance.planning import (
+    LET_GO,
+    Session,
+    SessionRequest,
+    SessionRules,
+    codec,
+    held_hosts,
+)
 from doctor_maintenance.planning import events as saw
 from doctor_maintenance.protocol import HostState, Reply, times
 from doctor_maintenance.workers import Workers
 
 LOG = logging.getLogger(__name__)
 
-_LEFT_ALONE = frozenset({HostState.MAINTENANCE_OVER, HostState.MAINTENANCE_CANCELED})
 _OPEN_TRIES = 5
 
 
@@ -121,7 +127,7 @@ class Engine:
                 raise LimitError(
                     f"{self._max_sessions} sessions are kept already; delete some that are over"
                 )
-            held = held_hosts(known, _LEFT_ALONE)
+            held = held_hosts(each.session for each in known)
             for host in session.request.hosts:
                 if host in held:
                     raise ConflictError(f"hosts: {host} is in the session {held[host]}")
@@ -261,7 +267,7 @@ class Engine:
 
     def _warn_of_what_stays(self, session: Session) -> None:
         for work in session.works.values():
-            held = work.state not in _LEFT_ALONE and work.state is not HostState.PENDING
+            held = work.state not in LET_GO and work.state is not HostState.PENDING
             if held:
                 LOG.error(
                     "session %s: host %s is left as %s; see to its nova-compute",

@@ -8,7 +8,6 @@ since are replayed. So both tools answer for every session, and what they answer
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from doctor_maintenance.admin_tool.journal import Events, Journal, Listed
@@ -156,18 +155,3 @@ class Sessions:
             self._unreadable.add(session_id)
             return None
         return known
-
-
-def held_hosts(known: Iterable[Known], left_alone: frozenset[str]) -> dict[str, str]:
-    """Return the hosts that sessions have, and the session of each.
-
-    Args:
-        known: the sessions.
-        left_alone: the states in which a session has let a host go.
-    """
-    return {
-        work.host: each.session.session_id
-        for each in known
-        for work in each.session.works.values()
-        if work.state not in left_alone
-    }

@@ -74,7 +74,7 @@ class AppManager:
         self._queue: deque[Entry] = deque()
         self._job: Job | None = None
         self._building = False
-        self._last_sent: tuple[int, Reply] | None = None
+        self._last_sent: tuple[str, Reply] | None = None
 
     def receive(self, letter: Letter) -> None:
         """An alarm is posted."""
@@ -194,11 +194,10 @@ class AppManager:
         self, notification: ProjectNotification, *, patient: bool
     ) -> Generator[float, None, tuple[str, ...] | None]:
         """Ask the admin tool what is affected; None if it cannot be asked in time."""
-        number = int(notification.instance_ids.rpartition("/")[2])
         until = (notification.reply_at or 0.0) - _SAFETY_S
         for _ in range(_TRIES):
             yield self._stage.latency()
-            view = self._ask(number)
+            view = self._ask(notification.instance_ids)
             if view is not None:
                 self._witness.readable(self.project_id, "instance_ids", str(view))
                 return tuple(view["instance_ids"])
@@ -207,9 +206,10 @@ class AppManager:
             yield _AGAIN_S
         return None
 
-    def _ask(self, number: int) -> Mapping[str, Any] | None:
+    def _ask(self, url: str) -> Mapping[str, Any] | None:
+        session_id, project_id, number = _named(url)
         try:
-            return self._world.tool.view(self.project_id, number)
+            return self._world.process.view(session_id, project_id, number)
         except RequestRefused:
             return None
 
@@ -274,49 +274,49 @@ class AppManager:
     def _answer(
         self, notification: ProjectNotification, reply: Reply
     ) -> Generator[float, None, int]:
-        number = int((notification.reply_url or "0").rpartition("/")[2])
-        for wrong_number, wrong in self._wrong_ones(number, notification, reply):
-            yield from self._send(wrong_number, wrong)
+        url = notification.reply_url or ""
+        for wrong_url, wrong in self._wrong_ones(url, notification, reply):
+            yield from self._send(wrong_url, wrong)
         if self._plan.manner is Manner.PARTIAL:
             half = sorted(reply.instance_actions)[1:]
             actions = {key: reply.instance_actions[key] for key in half}
             reply = replace(reply, instance_actions=actions)
-        status = yield from self._send_until_answered(number, notification, reply)
-        self._last_sent = number, reply
+        status = yield from self._send_until_answered(url, notification, reply)
+        self._last_sent = url, reply
         if self._plan.manner is Manner.TWICE:
-            yield from self._send(number, reply)
+            yield from self._send(url, reply)
         elif self._plan.manner is Manner.CHANGES_MIND:
             other = replace(reply, verdict=Verdict.NACK, instance_actions={})
-            yield from self._send(number, other)
+            yield from self._send(url, other)
         return status
 
     def _wrong_ones(
-        self, number: int, notification: ProjectNotification, reply: Reply
-    ) -> list[tuple[int, Reply]]:
+        self, url: str, notification: ProjectNotification, reply: Reply
+    ) -> list[tuple[str, Reply]]:
         """Return what is sent before the right reply."""
         actions = dict(reply.instance_actions)
         match self._plan.manner:
             case Manner.FOREIGN:
                 foreign = self._world.foreign_instance(self.project_id)
                 return [
-                    (number, replace(reply, instance_actions={**actions, foreign: Action.MIGRATE}))
+                    (url, replace(reply, instance_actions={**actions, foreign: Action.MIGRATE}))
                 ]
             case Manner.WRONG_SESSION:
-                return [(number, replace(reply, session_id="00000000-0000-4000-8000-000000000000"))]
+                return [(url, replace(reply, session_id="00000000-0000-4000-8000-000000000000"))]
             case Manner.NOT_ALLOWED if Action.LEAVE not in notification.allowed_actions:
                 left = dict.fromkeys(actions, Action.LEAVE)
-                return [(number, replace(reply, instance_actions=left))]
+                return [(url, replace(reply, instance_actions=left))]
             case Manner.STALE if self._last_sent is not None:
-                return [self._last_sent, (number, self._last_sent[1])]
+                return [self._last_sent, (url, self._last_sent[1])]
             case _:
                 return []
 
     def _send_until_answered(
-        self, number: int, notification: ProjectNotification, reply: Reply
+        self, url: str, notification: ProjectNotification, reply: Reply
     ) -> Generator[float, None, int]:
         status = UNREACHABLE
         for _ in range(_TRIES):
-            status = yield from self._send(number, reply)
+            status = yield from self._send(url, reply)
             if status != UNREACHABLE:
                 break
             if self._stage.clock.now() + _AGAIN_S > (notification.reply_at or 0.0):
@@ -324,17 +324,24 @@ class AppManager:
             yield _AGAIN_S
         return status
 
-    def _send(self, number: int, reply: Reply) -> Generator[float, None, int]:
+    def _send(self, url: str, reply: Reply) -> Generator[float, None, int]:
         sent = self._stage.clock.now()
         yield self._stage.latency()
-        status = self._world.tool.reply(self.project_id, number, reply)
+        session_id, project_id, number = _named(url)
+        status = self._world.process.reply(session_id, project_id, number, reply)
         self._witness.reply(
             self.project_id,
             sent,
             reply.session_id,
             f"{reply.verdict.value}_{reply.state.value}",
             {key: action.value for key, action in reply.instance_actions.items()},
-            self._world.url(self.project_id, number),
+            url,
             status,
         )
         return status
+
+
+def _named(url: str) -> tuple[str, str, int]:
+    """Return the session, the project and the number of an announcement from its URL."""
+    session_id, project_id, number = url.split("/")[-3:]
+    return session_id, project_id, int(number)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A case: one cloud, one session and everything that happens to it, as plain data.
+"""A case: one cloud, one session or more, and everything that happens to them, as plain data.
 
 A seed alone would repeat a run only until the next change of how seeds are drawn. A case says what it
 is, so it can be kept as a file, made smaller piece by piece, and read by a person.
@@ -177,6 +177,7 @@ class SessionPlan:
         operator_disabled: hosts whose nova-compute an operator had disabled before.
         affected: for hosts of which a part is affected, the names of the instances on it.
         aftermath: what is done about a failed host.
+        opens_at: when the operator first asks for it, in seconds after the first session.
         reply_wait_s, own_action_wait_s, drain_timeout_s, move_attempts, move_retry_s, poll_s, settle_s,
             work_attempts, default_action, test_host: as in ``SessionRules``.
     """
@@ -186,6 +187,7 @@ class SessionPlan:
     operator_disabled: tuple[str, ...] = ()
     affected: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     aftermath: Aftermath = Aftermath.LEAVE
+    opens_at: float = 0.0
     reply_wait_s: float = 30.0
     own_action_wait_s: float = 30.0
     drain_timeout_s: float = 120.0
@@ -241,7 +243,8 @@ class TroublePlan:
 
     Attributes:
         what: which.
-        target: an instance, host or project by name, an API call, or a moment of ``TOOL_DIES``.
+        target: an instance, host or project by name, an API call, a moment of ``TOOL_DIES``, or of
+            ``OPERATOR_CANCELS`` the number of the session (the first one by default).
         at: for what happens at a time, seconds after the session was opened; for ``TOOL_DIES`` the number
             of the event; for alarms, which of the target's (from 0).
         seconds: how long, or how long between one time and the next, where that is the question.
@@ -266,6 +269,8 @@ class Case:
         session: the maintenance.
         timing: how long things take.
         troubles: what goes wrong.
+        others: more maintenance on the same cloud. An operator who is refused because a host is in another
+            session asks again, and gives up in the end.
     """
 
     seed: int
@@ -274,6 +279,12 @@ class Case:
     session: SessionPlan
     timing: TimingPlan = TimingPlan()
     troubles: tuple[TroublePlan, ...] = ()
+    others: tuple[SessionPlan, ...] = ()
+
+    @property
+    def sessions(self) -> tuple[SessionPlan, ...]:
+        """All sessions; the first is the first."""
+        return (self.session, *self.others)
 
     def project(self, name: str) -> ProjectPlan:
         """Return a project by its name."""

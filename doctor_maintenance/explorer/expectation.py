@@ -79,7 +79,9 @@ def excused_clauses(world: World) -> dict[str, str]:
         reason = "the inspector was told late, twice or never"
         found.update(dict.fromkeys(("inspector.told", "inspector.stands_down"), reason))
         found["inspector.acts_again"] = reason
-    if world.stage.troubled_calls["publish"] >= world.case.session.work_attempts:
+    if world.stage.troubled_calls["publish"] >= min(
+        plan.work_attempts for plan in world.case.sessions
+    ):
         found.update(dict.fromkeys(_UNTOLD, "the bus failed as often as it is tried"))
     if world.stage.troubled_calls["enable"]:
         found["session.hosts_fit_events"] = "nobody could know whether nova-compute was enabled"
@@ -116,14 +118,14 @@ def _owner_of(world: World, instance: str) -> str:
 
 def _by_default(world: World) -> Iterator[tuple[str, str]]:
     """Return the projects that did not reply, where the default action stops an instance."""
-    session = world.tool.session
-    live = world.case.session.default_action is Action.LIVE_MIGRATE
-    if session is None or (live and not world.case.timing.pause_s):
-        return
-    for project in world.case.projects:
-        for _, announcement in session.announcements(project.name):
-            if announcement.reply is None:
-                yield project.name, "it did not reply, and the default action stops instances"
+    for session in world.process.sessions():
+        live = session.rules.default_action is Action.LIVE_MIGRATE
+        if live and not world.case.timing.pause_s:
+            continue
+        for project in world.case.projects:
+            for _, announcement in session.announcements(project.name):
+                if announcement.reply is None:
+                    yield project.name, "it did not reply, and the default action stops instances"
 
 
 def _projects(world: World, evidence: Evidence) -> set[str]:
@@ -142,8 +144,6 @@ def _on_a_failed_host(world: World, evidence: Evidence) -> bool:
 
     So is one that was put back before its nova-compute was up: until then nobody can start anything there.
     """
-    session = world.tool.session
-    assert session is not None
     late = {
         fault.criteria["host"]
         for fault in world.stage.armed
@@ -151,6 +151,7 @@ def _on_a_failed_host(world: World, evidence: Evidence) -> bool:
     }
     waiting = {
         work.host
+        for session in world.process.sessions()
         for work in session.works.values()
         if work.state is HostState.MAINTENANCE_FAILED or (work.released and work.host in late)
     }

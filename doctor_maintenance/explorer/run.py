@@ -19,16 +19,21 @@ ERROR = "explorer.error"
 """Instead of a clause: something raised an exception where none may be."""
 
 
+REFUSED = "REFUSED"
+"""Instead of a state: the session never began."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What came of a case.
 
     Attributes:
         defects: the clauses that failed without an excuse, each with what was found.
-        state: the session's last state.
-        events: how many events the session took.
+        state: the first session's last state.
+        events: how many events all sessions took.
         happened: how often each trouble came about.
         judged: the clauses that had something to judge.
+        others: the last states of the other sessions, ``REFUSED`` of one that never began.
     """
 
     defects: Mapping[str, str]
@@ -36,6 +41,7 @@ class Result:
     events: int = 0
     happened: Mapping[str, int] = field(default_factory=dict)
     judged: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def run(case: Case, tamper: Tamper = HONEST) -> Result:
@@ -46,14 +52,22 @@ def run(case: Case, tamper: Tamper = HONEST) -> Result:
         verdict = judge(make_trace(world))
     except Exception:  # noqa: BLE001 - whatever a world raises is what the explorer looks for
         return Result({ERROR: traceback.format_exc(limit=-6)})
-    session = world.tool.session
+    states = [_state(world, session_id) for session_id in world.session_ids]
     return Result(
         defects=defects(world, verdict.failed),
-        state="DOWN" if session is None else session.state.value,
-        events=len(world.tool.journal),
+        state=states[0],
+        events=world.process.events,
         happened=happened(world),
         judged=tuple(check.check_id for check in verdict.checks if check.judged),
+        others=tuple(states[1:]),
     )
+
+
+def _state(world: World, session_id: str) -> str:
+    tool = world.process.tools.get(session_id)
+    if tool is None:
+        return REFUSED
+    return "DOWN" if tool.session is None else tool.session.state.value
 
 
 def verdict_of(world: World) -> Verdict:
@@ -81,15 +95,22 @@ def _scenario(world: World) -> seen.Scenario:
             subscribed=plan.subscribed,
         )
     session = case.session
+    begun = [
+        plan
+        for plan, session_id in zip(case.sessions, world.session_ids, strict=True)
+        if session_id in world.process.tools
+    ]
     affected = {
-        host: tuple(ids[name] for name in names) for host, names in session.affected.items()
+        host: tuple(ids[name] for name in names)
+        for plan in begun
+        for host, names in plan.affected.items()
     }
     return seen.Scenario(
         at=START_S,
         source="runner",
         name=f"seed-{case.seed}",
         type=session.type.value,
-        hosts=session.hosts,
+        hosts=tuple(dict.fromkeys(host for plan in begun for host in plan.hosts)),
         operator_disabled=session.operator_disabled,
         projects=projects,
         allowed_gap_s=allowed_gap_s(world),

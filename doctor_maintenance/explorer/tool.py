@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The admin tool of a world: a session, its journal, its timers and what is under way; and its deaths.
+"""What drives one session in a world: the session, its journal, its timers and what is under way.
 
-It dies as a process dies: the session object, the timers and every answer that was not stored are gone,
-and what it had asked of the cloud goes on. It comes back by replaying its journal, and takes up again
-whatever has no answer.
+What is lost with the process is the session object, the timers and every answer that was not stored; what was
+asked of the cloud goes on. A session comes back by replaying its journal, and takes up again whatever
+has no answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from doctor_maintenance.clock import TimerHandle
 from doctor_maintenance.exceptions import ConflictError, MaintenanceError, RequestRefused
-from doctor_maintenance.explorer.case import Moment, Trouble, TroublePlan
+from doctor_maintenance.explorer.case import Moment
 from doctor_maintenance.explorer.jobs import Job
-from doctor_maintenance.explorer.performing import Performer
-from doctor_maintenance.explorer.stage import CloudStage
 from doctor_maintenance.planning import Session, SessionRequest, SessionRules, project_view
 from doctor_maintenance.planning import commands as do
 from doctor_maintenance.planning import events as saw
 from doctor_maintenance.planning.phases import Phase
-from doctor_maintenance.protocol import Reply, SessionState
+from doctor_maintenance.protocol import Reply
+
+if TYPE_CHECKING:
+    from doctor_maintenance.explorer.process import ToolProcess
 
 UNREACHABLE = 0
 """Instead of an HTTP status: nobody answers."""
@@ -35,54 +35,40 @@ class EndlessSession(MaintenanceError):
 
 
 class Tool:
-    """The admin tool, with one session.
+    """The admin tool, as far as one session is concerned.
 
     Args:
-        stage: the cloud.
-        performer: who performs commands.
-        ended: is told whenever the session comes to an end, or to a rest.
+        process: the process that it lives in.
+        request: what the operator asked for.
+        rules: the session's rules.
 
     Attributes:
         journal: the events with their times: what a restart begins with.
-        up: whether it runs.
-        session: the session; None while the tool is down.
+        session: the session; None while the process is down.
     """
 
-    def __init__(
-        self, stage: CloudStage, performer: Performer, ended: Callable[[SessionState], None]
-    ) -> None:
+    def __init__(self, process: ToolProcess, request: SessionRequest, rules: SessionRules) -> None:
         self.journal: list[tuple[float, saw.Event]] = []
-        self.up = False
         self.session: Session | None = None
-        self.stage = stage
-        self._performer = performer
-        self._ended = ended
-        self._opening: tuple[SessionRequest, SessionRules] | None = None
+        self.process = process
+        self.stage = process.stage
+        self._opening = request, rules
         self._timers: dict[str, TimerHandle] = {}
         self._jobs: dict[str, Job] = {}
-        self._offset_s = self._next_offset_s = 0.0
         self._told: list[Any] = []
         self._phases: list[Phase] = []
-        self._deaths: dict[int, TroublePlan] = {
-            int(trouble.at): trouble
-            for trouble in stage.case.troubles
-            if trouble.what is Trouble.TOOL_DIES
-        }
 
     def now(self) -> float:
         """Return the time as the tool's machine has it."""
-        return self.stage.clock.now() + self._offset_s
+        return self.process.now()
 
-    def open(self, request: SessionRequest, rules: SessionRules) -> None:
+    def begin(self) -> None:
         """Begin the session."""
-        self._opening = request, rules
-        self.up = True
         self.session = self.new_session()
         self.take(saw.Opened())
 
     def new_session(self) -> Session:
         """Return the session as it is before its first event."""
-        assert self._opening is not None
         return Session(*self._opening)
 
     def take(self, event: saw.Event) -> None:
@@ -90,22 +76,24 @@ class Tool:
         session = self.session
         if session is None:
             return
-        death = self._deaths.pop(len(self.journal), None) if self._deaths else None
+        process = self.process
+        death = process.death()
         if death is not None and death.target == Moment.BEFORE:
-            self._die(death)
+            process.die_of(death)
             return
         if len(self.journal) >= MAX_EVENTS:
             raise EndlessSession(f"the session took {MAX_EVENTS} events and has not ended")
         now = self.now()
         self.journal.append((now, event))
+        process.events += 1
         if death is not None and death.target == Moment.STORED:
-            self._die(death)
+            process.die_of(death)
             return
         for command in self.decide(session, event, now):
             self._give(command)
         self.tell(session)
         if death is not None:
-            self._die(death)
+            process.die_of(death)
 
     def decide(self, session: Session, event: saw.Event, now: float) -> list[do.Command]:
         """Return what the session wants done; a wrong tool decides otherwise."""
@@ -123,7 +111,7 @@ class Tool:
             return error.status
         if new:
             self.take(saw.ReplyReceived(project_id, number, reply))
-        return 200 if self.up else UNREACHABLE
+        return 200 if self.process.up else UNREACHABLE
 
     def view(self, project_id: str, number: int) -> dict[str, Any] | None:
         """Return what a project may see; None if nobody answers."""
@@ -148,7 +136,7 @@ class Tool:
             if handle is not None:
                 self.stage.clock.cancel(handle)
         elif isinstance(command, do.EndSession):
-            self._ended(command.state)
+            self._ended()
         else:
             self._begin(command)
 
@@ -159,7 +147,7 @@ class Tool:
             del self._jobs[key]
             self.take(event)
 
-        self._jobs[key] = Job(self.stage.clock, self._performer.perform(command), done)
+        self._jobs[key] = Job(self.stage.clock, self.process.performer.perform(command), done)
 
     def _set_timer(self, name: str, at: float) -> None:
         handle = self._timers.pop(name, None)
@@ -170,7 +158,7 @@ class Tool:
             del self._timers[name]
             self.take(saw.TimerFired(name))
 
-        self._timers[name] = self.stage.clock.call_at(at - self._offset_s, fire)
+        self._timers[name] = self.stage.clock.call_at(at - self.process.offset_s, fire)
 
     def tell(self, session: Session) -> None:
         """Let operators see what is new."""
@@ -184,11 +172,14 @@ class Tool:
             hosts = {work.host: work.state.value for work in session.works.values()}
             self.stage.witness.session(session.session_id, session.state.value, hosts)
 
+    def _ended(self) -> None:
+        if self.session is not None:
+            self.process.ended(self.session)
+
     # Death and return.
 
-    def die(self, seconds: float) -> None:
-        """Die now, and come back after so many seconds."""
-        self.up = False
+    def stop(self) -> None:
+        """Die with the process."""
         self.session = None
         for handle in self._timers.values():
             self.stage.clock.cancel(handle)
@@ -196,31 +187,21 @@ class Tool:
             job.stop()
         self._timers.clear()
         self._jobs.clear()
-        self.stage.clock.call_later(seconds, self._return)
 
-    def _die(self, death: TroublePlan) -> None:
-        self.stage.happened[Trouble.TOOL_DIES] += 1
-        self.die(death.seconds)
-
-    def jump(self, seconds: float) -> None:
-        """Let the clock of the tool's machine jump; the tool notices when it starts anew."""
-        self._next_offset_s += seconds
-
-    def _return(self) -> None:
-        self._offset_s = self._next_offset_s
-        self.session = self.new_session()
-        timers = self._replay(self.session)
-        self.up = True
+    def resume(self) -> None:
+        """Come back with the process."""
+        session = self.session = self.new_session()
+        timers = self._replay(session)
         if not self.journal:
             self.take(saw.Opened())
             return
         for name, at in timers.items():
             self._set_timer(name, at)
-        for outstanding in self.session.outstanding:
+        for outstanding in session.outstanding:
             self._begin(outstanding)
-        self.tell(self.session)
-        if self.session.state.final:
-            self._ended(self.session.state)
+        self.tell(session)
+        if session.state.final:
+            self._ended()
 
     def _replay(self, session: Session) -> dict[str, float]:
         """Bring a session to where it was; return the timers that are set."""

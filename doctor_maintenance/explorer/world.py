@@ -7,12 +7,14 @@ No HTTP, no JSON, no threads: only decisions, and a cloud that they work on. Sam
 from __future__ import annotations
 
 from doctor_maintenance.clock import VirtualClock
+from doctor_maintenance.exceptions import ConflictError
 from doctor_maintenance.explorer.app_manager import AppManager
 from doctor_maintenance.explorer.bus import INSPECTOR, Bus, Letter
-from doctor_maintenance.explorer.case import Aftermath, Case, Trouble, TroublePlan
+from doctor_maintenance.explorer.case import Aftermath, Case, SessionPlan, Trouble, TroublePlan
+from doctor_maintenance.explorer.process import ToolProcess
 from doctor_maintenance.explorer.stage import FLAVOR, CloudStage
 from doctor_maintenance.explorer.tamper import HONEST, Tamper
-from doctor_maintenance.planning import SessionRequest, SessionRules, project_view
+from doctor_maintenance.planning import Session, SessionRequest, SessionRules, project_view
 from doctor_maintenance.planning import events as saw
 from doctor_maintenance.protocol import (
     HostNotification,
@@ -28,6 +30,9 @@ BASE_URL = "http://admin-tool"
 START_S = 1_577_836_800.0
 """2020-01-01: in virtual time nobody looks at the calendar."""
 OPEN_S = 1.0
+ASK_AGAIN_S = 25.0
+ASKS = 40
+"""How often an operator asks for a session whose hosts are in another one."""
 HORIZON_S = 4 * 3600.0
 MAX_CALLBACKS = 200_000
 
@@ -41,7 +46,7 @@ class World:
 
     Attributes:
         stage: the cloud.
-        tool: the admin tool.
+        process: the admin tool.
         bus: what carries notifications.
         managers: the app managers by project.
         hurt: projects whose pair lost a member by their own owner's doing.
@@ -51,21 +56,25 @@ class World:
     def __init__(self, case: Case, tamper: Tamper = HONEST) -> None:
         self.case = case
         self.tamper = tamper
-        self.session_id = f"5e551011-0000-4000-8000-{case.seed & 0xFFFFFFFFFFFF:012x}"
+        self.session_ids = tuple(
+            f"5e551011-{number:04x}-4000-8000-{case.seed & 0xFFFFFFFFFFFF:012x}"
+            for number in range(len(case.sessions))
+        )
+        self._plans = dict(zip(self.session_ids, case.sessions, strict=True))
         self.clock = VirtualClock(START_S)
         self.stage = CloudStage(self.clock, case)
         self.bus = Bus(self.stage, self._stamp, self._listed)
         self.hurt: set[str] = set()
         subscribed = frozenset(item.name for item in case.projects if item.subscribed)
         performer = tamper.performer_class(self.stage, self._publish, subscribed)
-        self.tool = tamper.tool_class(self.stage, performer, self._ended)
+        self.process = ToolProcess(self.stage, performer, tamper.tool_class, self._ended)
         self.managers = {item.name: AppManager(self, item) for item in case.projects}
         for name in sorted(subscribed):
             self.bus.subscribe(name, self.managers[name].receive)
         self.bus.subscribe(INSPECTOR, self._inspect)
         self.inspector_listens = True
         self._maintained: set[str] = set()
-        self._aftermath_done = False
+        self._mended: set[str] = set()
         self._late_address = {
             item.target: item.seconds for item in case.troubles if item.what is Trouble.ADDRESS_LATE
         }
@@ -76,7 +85,9 @@ class World:
         self._look_at_hosts("before")
         for trouble in self.case.troubles:
             self._schedule(trouble)
-        self.clock.call_later(OPEN_S, self._open)
+        self.clock.call_later(OPEN_S, self.process.begin)
+        for session_id, plan in self._plans.items():
+            self._ask_for(session_id, plan, OPEN_S + plan.opens_at, ASKS)
         step, until = self.clock.step, START_S + HORIZON_S
         for _ in range(MAX_CALLBACKS):
             if not step() or self.clock.now() > until:
@@ -84,10 +95,22 @@ class World:
         self._look_at_hosts("after")
         self.stage.addresses.finish(START_S)
 
-    def _open(self) -> None:
-        plan = self.case.session
+    def _ask_for(self, session_id: str, plan: SessionPlan, delay_s: float, left: int) -> None:
+        """Ask for a session after a while, and again if it is refused, or if nobody answers."""
+
+        def ask() -> None:
+            try:
+                opened = self._open(session_id, plan)
+            except ConflictError:
+                opened = False
+            if not opened and left > 1:
+                self._ask_for(session_id, plan, ASK_AGAIN_S, left - 1)
+
+        self.clock.call_later(delay_s, ask)
+
+    def _open(self, session_id: str, plan: SessionPlan) -> bool:
         request = SessionRequest(
-            session_id=self.session_id,
+            session_id=session_id,
             hosts=plan.hosts,
             type=plan.type,
             maintenance_at=self.clock.now() + 1.0,
@@ -113,12 +136,12 @@ class World:
             ),
             test_host=plan.test_host,
         )
-        self.tool.open(self.tamper.request(request), self.tamper.rules(rules))
+        return self.process.open(self.tamper.request(request), self.tamper.rules(rules))
 
     # What the parts need of each other.
 
     def _stamp(self) -> float:
-        return self.tool.now()
+        return self.process.now()
 
     def _publish(self, key: str, notification: ProjectNotification | HostNotification) -> None:
         for changed in self.tamper.publish(self, key, notification):
@@ -126,13 +149,15 @@ class World:
 
     def _listed(self, notification: ProjectNotification) -> tuple[str, ...]:
         number = int(notification.instance_ids.rpartition("/")[2])
-        assert self.tool.session is not None
-        view = project_view(self.tool.session, notification.project_id, number)
+        session = self.process.tools[notification.session_id].session
+        assert session is not None
+        view = project_view(session, notification.project_id, number)
         return self.tamper.listed(tuple(view["instance_ids"]))
 
-    def url(self, project: str, number: int) -> str:
-        """Return where a project's reply goes."""
-        return f"{BASE_URL}/v1/maintenance/{self.session_id}/{project}/{number}"
+    def url(self, project: str, number: int, session_id: str | None = None) -> str:
+        """Return where a project's reply goes; to the first session by default."""
+        session_id = session_id or self.session_ids[0]
+        return f"{BASE_URL}/v1/maintenance/{session_id}/{project}/{number}"
 
     def gap_s(self, project: str) -> float:
         """Return how long an address of a project is silent when it is moved now."""
@@ -206,15 +231,16 @@ class World:
         self.managers[trouble.target].die(trouble.seconds)
 
     def _clock_jumps(self, trouble: TroublePlan) -> None:
-        if self.tool.up:
+        if self.process.up:
             self.stage.happened[trouble.what] += 1
-            self.tool.jump(trouble.seconds)
-            self.tool.die(1.0)
+            self.process.jump(trouble.seconds)
+            self.process.die(1.0)
 
     def _operator_cancels(self, trouble: TroublePlan) -> None:
-        if self.tool.up:
+        if self.process.up:
             self.stage.happened[trouble.what] += 1
-            self.tool.operate(saw.OperatorCanceled())
+            session_id = self.session_ids[int(trouble.target or 0)]
+            self.process.operate(session_id, saw.OperatorCanceled())
 
     def _fault_reported(self, trouble: TroublePlan) -> None:
         self.stage.happened[trouble.what] += 1
@@ -223,14 +249,15 @@ class World:
                 number * trouble.seconds, lambda: self._host_fault(trouble.target)
             )
 
-    def _ended(self, state: SessionState) -> None:
-        if state is SessionState.MAINTENANCE_FAILED and not self._aftermath_done:
-            self._aftermath_done = True
-            if self.case.session.aftermath is not Aftermath.LEAVE:
-                self.clock.call_later(30.0, self._mend)
+    def _ended(self, session: Session) -> None:
+        session_id = session.session_id
+        if session.state is SessionState.MAINTENANCE_FAILED and session_id not in self._mended:
+            self._mended.add(session_id)
+            if self._plans[session_id].aftermath is not Aftermath.LEAVE:
+                self.clock.call_later(30.0, lambda: self._mend(session_id))
 
-    def _mend(self) -> None:
-        session = self.tool.session
+    def _mend(self, session_id: str) -> None:
+        session = self.process.tools[session_id].session
         if session is None:
             return
         failed = [
@@ -240,22 +267,22 @@ class World:
         ]
         for host in failed:
             self.stage.mend(host)
-        self.clock.call_later(60.0, lambda: self._go_on_with(failed))
+        self.clock.call_later(60.0, lambda: self._go_on_with(session_id, failed))
 
-    def _go_on_with(self, failed: list[str]) -> None:
+    def _go_on_with(self, session_id: str, failed: list[str]) -> None:
         kind = (
             saw.OperatorContinued
-            if self.case.session.aftermath is Aftermath.CONTINUE
+            if self._plans[session_id].aftermath is Aftermath.CONTINUE
             else saw.OperatorReleased
         )
         for host in failed:
-            self.tool.operate(kind(host))
+            self.process.operate(session_id, kind(host))
 
     # The runner's checks.
 
     def _look_at_hosts(self, phase: str) -> None:
         witness = self.stage.witness
-        for name in self.case.session.hosts:
+        for name in dict.fromkeys(name for plan in self.case.sessions for name in plan.hosts):
             host = self.stage.compute.hosts[name]
             witness.ssh(name, "reachable", host.powered, None, phase)
             if host.powered:

@@ -184,7 +184,7 @@ class TakesAReplyToNothing(Tamper):
             lambda: world.stage.witness.reply(
                 "project-red",
                 world.clock.now(),
-                world.session_id,
+                world.session_ids[0],
                 "ACK_PLANNED_MAINTENANCE",
                 {},
                 world.url("project-red", 1),
