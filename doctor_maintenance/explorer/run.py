@@ -116,6 +116,7 @@ def _scenario(world: World) -> seen.Scenario:
         allowed_gap_s=allowed_gap_s(world),
         affected=affected or None,
         exact=True,
+        sessions_at_once=len(begun),
     )
 
 

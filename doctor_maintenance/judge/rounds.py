@@ -5,11 +5,14 @@ A project is never told a host, so its messages do not say which round they are 
 not ask the admin tool. It finds out from what others saw: a round begins when Nova says that nova-compute
 was disabled, steps 7 and 11 name their host, and a message belongs to the round in which it can have
 been sent. Where that leaves several, it is the host that the project had the listed instances on.
+
+Several sessions may run at the same time. The disable reason and steps 7 and 11 say which one has a host,
+and a message of another one is not about it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from doctor_maintenance.judge.conversation import Answer, Message
@@ -96,6 +99,7 @@ def rounds_of(
     services: Mapping[str, Sequence[Seen[Service]]],
     messages: Iterable[Message],
     lives: Iterable[Life],
+    session_ids: Iterable[str] = (),
 ) -> list[Round]:
     """Find the rounds and sort the messages into them.
 
@@ -104,6 +108,7 @@ def rounds_of(
         services: what Nova said of each host, in order.
         messages: all notifications, in the order in which they were sent.
         lives: all instances.
+        session_ids: the sessions that were heard of otherwise.
     """
     messages = list(messages)
     rounds: list[Round] = []
@@ -112,8 +117,10 @@ def rounds_of(
     for host in hosts:
         found = _disablings(services.get(host, ()), host in scenario.operator_disabled)
         if not found and (host in named or host in scenario.operator_disabled):
-            found = [Round(host)]
+            found = _never_disabled(host, messages)
         rounds.extend(found)
+    heard_of = [*session_ids, *(message.content.session_id for message in messages)]
+    _know_sessions(rounds, dict.fromkeys(heard_of))
     _sort_host_messages(rounds, messages)
     rounds = _in_order(rounds)
     by_project: dict[str, list[Life]] = {}
@@ -128,7 +135,7 @@ def rounds_of(
                 part.begin = min(part.begin, message.sent.lower)
                 part.key = min(part.key, message.key)
     for part in rounds:
-        part.session_id = _session_of(part)
+        part.session_id = part.session_id or _session_of(part)
     return rounds
 
 
@@ -149,9 +156,34 @@ def _disablings(seen: Sequence[Seen[Service]], disabled_before: bool) -> list[Ro
     return rounds
 
 
+def _never_disabled(host: str, messages: Iterable[Message]) -> list[Round]:
+    """Return the rounds of a host that nobody saw disabled: one for each session that named it."""
+    named = [item.content.session_id for item in messages if item.content.host == host]
+    return [Round(host, session_id=session_id) for session_id in dict.fromkeys(named)] or [
+        Round(host)
+    ]
+
+
+def _know_sessions(rounds: Iterable[Round], session_ids: Collection[str]) -> None:
+    """Find out from the disable reasons which session has which host."""
+    for part in rounds:
+        if part.disable is not None:
+            reason = part.disable.record.reason or ""
+            part.session_id = next((item for item in session_ids if item in reason), None)
+
+
+def _of_its_session(rounds: Iterable[Round], message: Message) -> list[Round]:
+    """Return the rounds that may be of a message's session; all if it names one that none can be of."""
+    known = list(rounds)
+    return [
+        part for part in known if part.session_id in (None, message.content.session_id)
+    ] or known
+
+
 def _sort_host_messages(rounds: Sequence[Round], messages: Iterable[Message]) -> None:
     for message in messages:
         own = [part for part in rounds if part.host == message.content.host]
+        own = _of_its_session(own, message)
         begun = [part for part in own if part.key <= message.key]
         if own and not message.to_project:
             part = begun[-1] if begun else own[0]
@@ -169,17 +201,20 @@ def _in_order(rounds: Iterable[Round]) -> list[Round]:
         return min((message.key for message in part.told_host), default=END)
 
     ordered = sorted(rounds, key=first_sign)
-    begin, key = BEGINNING, BEGINNING
+    last: dict[str | None, tuple[Point, Point]] = {}
     for part in ordered:
+        begin, key = last.get(part.session_id, (BEGINNING, BEGINNING))
         if part.disable is None:
             part.begin, part.key = begin, key
         begin = part.end.lower if part.end is not None else max(begin, part.begin)
         key = part.end_key if part.end is not None else max(key, part.key)
+        last[part.session_id] = begin, key
     return ordered
 
 
 def _round_of(rounds: Sequence[Round], message: Message, mine: Iterable[Life]) -> Round:
     """Return the round of a message; the messages before it are sorted already."""
+    rounds = _of_its_session(rounds, message)
     fitting = [part for part in rounds if _fits(part, message)]
     if not fitting:
         return _by_time(rounds, message)

@@ -67,7 +67,8 @@ class Scenario(Record):
         affected: the affected instances of each host if only parts of hosts are; None: whole hosts.
         expect: what must come out.
         exact: all witnesses ran in one process on one clock: what is not proven counts as broken.
-        hosts_at_once: how many hosts may be worked on at the same time.
+        hosts_at_once: how many hosts a session may work on at the same time.
+        sessions_at_once: how many sessions may run at the same time.
     """
 
     KIND: ClassVar[str] = "scenario"
@@ -82,3 +83,4 @@ class Scenario(Record):
     expect: Expected = may(reading.one(Expected), Expected())  # noqa: RUF009 (frozen)
     exact: bool = may(reading.flag, False)
     hosts_at_once: int = may(reading.whole, 1)
+    sessions_at_once: int = may(reading.whole, 1)

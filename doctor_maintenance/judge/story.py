@@ -112,7 +112,7 @@ class Story:
                 self.services.setdefault(service.record.host, []).append(service)
         self.messages: list[Message] = messages_of(self.seen(Notification), self.seen(Readable))
         self.rounds: list[Round] = rounds_of(
-            self.scenario, self.services, self.messages, self.lives.values()
+            self.scenario, self.services, self.messages, self.lives.values(), self.sessions
         )
         self.orphans: list[Answer] = assign_replies(self.rounds, self.seen(Reply))
         self.end_s = max((record.at for record in trace.records), default=0.0)
@@ -179,15 +179,28 @@ class Story:
             found = session.hosts.get(host, found)
         return found
 
+    def round_state(self, part: Round) -> str | None:
+        """Return the last state that the round's session gave its host; any session's if it is not known."""
+        session = self.sessions.get(part.session_id or "")
+        return self.host_state(part.host) if session is None else session.hosts.get(part.host)
+
+    def is_last(self, part: Round) -> bool:
+        """Return whether a round is the last one of its host in its session."""
+        own = [
+            other
+            for other in self.rounds
+            if (other.host, other.session_id) == (part.host, part.session_id)
+        ]
+        return own[-1] is part
+
     def canceled(self, part: Round) -> bool:
         """Return whether the maintenance of the round's host was canceled."""
         if part.project_messages(NotificationState.MAINTENANCE_CANCELED):
             return True
-        is_last = [other for other in self.rounds if other.host == part.host][-1] is part
         return (
             part.in_maintenance is None
-            and is_last
-            and self.host_state(part.host) == HostState.MAINTENANCE_CANCELED
+            and self.is_last(part)
+            and self.round_state(part) == HostState.MAINTENANCE_CANCELED
         )
 
     def affects(self, host: str, instance_id: str) -> bool:

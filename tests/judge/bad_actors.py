@@ -14,6 +14,7 @@ from .stage import SESSION, Entry, Project
 from .tape import Tape
 
 P1, P2 = Project(1), Project(2)
+OTHER_SESSION = SESSION[:-1] + "2"
 APP_1, APP_2 = f"app_manager:{P1.project_id}", f"app_manager:{P2.project_id}"
 Spoil = Callable[[Tape], None]
 
@@ -326,6 +327,17 @@ def disables_without_saying_for_which_session(tape: Tape) -> None:
     disabled(tape, "compute-1")["reason"] = "maintenance"
 
 
+@breaks(
+    "message.one_session_id",
+    "full",
+    also=("consent.before_action", "consent.answered_or_deadline", "order.told_before_reply"),
+)
+def takes_the_reply_to_another_session(tape: Tape) -> None:
+    tape.add_after(tape.all("session")[-1], session_id=OTHER_SESSION, hosts={})
+    asked = told(tape, "PLANNED_MAINTENANCE", P1)
+    replied(tape).update(session_id=OTHER_SESSION, reply_url=asked["reply_url"])
+
+
 @breaks("message.one_session_id", "full")
 def ends_with_another_session_id(tape: Tape) -> None:
     over = told(tape, "MAINTENANCE_OVER", host="compute-1")
@@ -580,6 +592,14 @@ def never_ends(tape: Tape) -> None:
 def leaves_a_host_out(tape: Tape) -> None:
     for record in tape.all("session"):
         del record["hosts"]["compute-3"]
+
+
+@breaks("session.one_a_host", "full", also=("session.hosts_fit_events",))
+def begins_another_session_on_a_host_of_this_one(tape: Tape) -> None:
+    said = tape.all("session")
+    tape.add_after(said[0], session_id=OTHER_SESSION, hosts={"compute-1": "PENDING"})
+    over = {"compute-1": "MAINTENANCE_OVER"}
+    tape.add_after(said[-1], session_id=OTHER_SESSION, hosts=over)
 
 
 @breaks("session.state_fits_hosts", "canceled")

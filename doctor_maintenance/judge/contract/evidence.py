@@ -16,7 +16,7 @@ from doctor_maintenance.judge.lives import (
     is_bound_to,
     runs,
 )
-from doctor_maintenance.judge.moment import Moment, Point
+from doctor_maintenance.judge.moment import END, Moment, Point
 from doctor_maintenance.judge.records import Record, SshCheck
 from doctor_maintenance.judge.rounds import Round
 from doctor_maintenance.judge.story import Move, Story
@@ -64,8 +64,8 @@ def touches(story: Story, part: Round, project_id: str) -> list[Touch]:
 def _changes(part: Round, life: Life) -> Iterator[Touch]:
     lower, upper = part.window
     for earlier, now in itertools.pairwise(life.states):
-        if earlier.record.host != part.host:
-            continue
+        if earlier.record.host != part.host or earlier.origin not in (None, part.host):
+            continue  # what was begun on another host is a matter of that one, also when it ends here
         if now.moment.upper < lower or now.moment.lower > upper:
             continue
         what = _change(earlier, now)
@@ -103,20 +103,26 @@ def settled(story: Story, part: Round, move: Move) -> Moment | None:
 
 def work_on(story: Story, part: Round) -> list[Work]:
     """Return what was seen of the maintenance itself: the commands, another boot, the test."""
+    until = _until(story, part)
+    commands, tests = story.checks(part.host, "maintenance"), story.checks(part.host, "test")
     found = [
-        *_first_shown(story.checks(part.host, "maintenance"), "the maintenance commands", part),
-        *_first_shown(story.checks(part.host, "test"), "the operator's test", part),
+        *_first_shown(commands, "the maintenance commands", part, until),
+        *_first_shown(tests, "the operator's test", part, until),
         *_boots(story, part),
     ]
     return sorted(found, key=lambda work: work.moment)
 
 
-def _first_shown(checks: Sequence[Seen[SshCheck]], what: str, part: Round) -> Iterator[Work]:
+def _first_shown(
+    checks: Sequence[Seen[SshCheck]], what: str, part: Round, until: Point
+) -> Iterator[Work]:
     before: Seen[SshCheck] | None = None
     for item in checks:
         if item.moment.upper < part.begin:
             before = item
             continue
+        if item.record.phase == "during" and item.moment.lower >= until:
+            return
         if item.record.ok and item.record.phase != "before":
             sharp = item.record.phase == "during"
             yield Work(_since(before, item, part), what, (item.record,), sharp)
@@ -149,4 +155,4 @@ def _boots(story: Story, part: Round) -> Iterator[Work]:
 
 def _until(story: Story, part: Round) -> Point:
     later = [other.begin for other in story.rounds if other.host == part.host]
-    return min((begin for begin in later if begin > part.begin), default=story.the_end.upper)
+    return min((begin for begin in later if begin > part.begin), default=END)

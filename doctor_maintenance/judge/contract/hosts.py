@@ -59,22 +59,26 @@ def emptied(story: Story) -> Findings:
 def one_at_a_time(story: Story) -> Findings:
     """Judge the rounds against each other, each from its disabling to its end.
 
+    Rounds of one session are held against what a session may do, all of them against what all may do together.
     Where Nova was not looked at often enough for that, from step 7 to step 11, which carry the time.
     """
     kept = [
         part
         for part in story.rounds
-        if story.host_state(part.host) != HostState.MAINTENANCE_FAILED
+        if story.round_state(part) != HostState.MAINTENANCE_FAILED
         and (part.disable is not None or part.in_maintenance is not None)
     ]
+    allowed, sessions = story.scenario.hosts_at_once, story.scenario.sessions_at_once
     for place, part in enumerate(kept):
         others = [other for other in kept[:place] if other.host != part.host]
-        if others:
-            yield _at_once(story, part, others)
+        own = [other for other in others if other.session_id == part.session_id]
+        if own:
+            yield _at_once(story, part, own, allowed)
+        if len(others) > len(own):
+            yield _at_once(story, part, others, allowed * sessions)
 
 
-def _at_once(story: Story, part: Round, others: list[Round]) -> Finding:
-    allowed = story.scenario.hosts_at_once
+def _at_once(story: Story, part: Round, others: list[Round], allowed: int) -> Finding:
     begin = _begin(part)
     surely = [other for other in others if surely_before(begin, other.end or story.after_the_end)]
     perhaps = [other for other in others if not _apart(story, other, part)]
@@ -111,9 +115,9 @@ def _apart(story: Story, earlier: Round, later: Round) -> bool:
 
 def _ended_well(story: Story) -> Iterator[Round]:
     """Return the rounds that ended in the host being maintained, each host's last."""
-    last = {part.host: part for part in story.rounds}
+    last = {(part.host, part.session_id): part for part in story.rounds}
     for part in last.values():
-        state = story.host_state(part.host)
+        state = story.round_state(part)
         over = part.over is not None if state is None else state == HostState.MAINTENANCE_OVER
         if over:
             yield part

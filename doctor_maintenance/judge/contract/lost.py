@@ -160,6 +160,35 @@ def covers_hosts(story: Story) -> Findings:
 
 
 @clause(
+    "session.one_a_host",
+    "a host is in one session at a time",
+    "DESIGN 2: several hosts",
+)
+def one_a_host(story: Story) -> Findings:
+    """Judge, whenever a session says something new, whether another one has the same host."""
+    said: dict[str, Session] = {}
+    for seen in story.seen(Session):
+        session = seen.record
+        said[session.session_id] = session
+        for host in session.hosts:
+            having = [other for other in said.values() if _has(other, host)]
+            yield (
+                HELD
+                if len(having) < 2
+                else broken(
+                    f"{host}: expected it to be in one session at a time; {story.when(seen.moment)} it was in"
+                    f" {' and '.join(other.session_id for other in having)}",
+                    *having,
+                )
+            )
+
+
+def _has(session: Session, host: str) -> bool:
+    state = session.hosts.get(host)
+    return state is not None and (state not in _FINAL_HOST or state == HostState.MAINTENANCE_FAILED)
+
+
+@clause(
     "session.state_fits_hosts",
     "a session's final state says what became of its hosts",
     "DESIGN 2: cancel",
@@ -198,10 +227,14 @@ def hosts_fit_events(story: Story) -> Findings:
     """Judge each host's final state against the messages, where the inspector's would have been seen."""
     if not story.bus_watched and all(message.to_project for message in story.messages):
         return
-    last = {part.host: part for part in story.rounds}
-    for session in story.sessions.values():
+    known = story.sessions
+    last = {
+        (part.host, part.session_id if part.session_id in known else None): part
+        for part in story.rounds
+    }
+    for session in known.values():
         for host, state in session.hosts.items():
-            part = last.get(host)
+            part = last.get((host, session.session_id)) or last.get((host, None))
             began = part is not None and part.in_maintenance is not None
             over = part is not None and part.over is not None
             if state == HostState.MAINTENANCE_OVER:

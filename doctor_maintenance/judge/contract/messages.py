@@ -123,6 +123,7 @@ def one_session_id(story: Story) -> Findings:
                 record,
             )
         )
+    yield from _taken_where_asked(story)
     for part in story.rounds:
         if part.disable is None or part.session_id is None:
             continue
@@ -143,6 +144,25 @@ def one_session_id(story: Story) -> Findings:
                     f"{part.host}: expected every message of its maintenance to name session {part.session_id};"
                     f" {message.content.state} names {message.content.session_id}",
                     *message.records,
+                )
+            )
+
+
+def _taken_where_asked(story: Story) -> Findings:
+    """Judge that what was asked by one session is not answered by a reply to another."""
+    asked = {message.content.reply_url: message.content for message in story.messages}
+    asked.pop(None, None)
+    for seen in story.seen(Reply):
+        reply, message = seen.record, asked.get(seen.record.reply_url)
+        if reply.accepted and message is not None:
+            yield (
+                HELD
+                if reply.session_id == message.session_id
+                else broken(
+                    f"project {reply.project_id}: expected a reply that names session {reply.session_id} to be refused"
+                    f" where session {message.session_id} had asked; it was taken (HTTP {reply.status})",
+                    message,
+                    reply,
                 )
             )
 
