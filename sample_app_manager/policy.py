@@ -22,6 +22,8 @@ from doctor_maintenance.protocol import (
 _NEXT_BEST = (Action.LIVE_MIGRATE, Action.MIGRATE, Action.OWN_ACTION)
 """What is asked for if the wanted action is not allowed; the gentlest first."""
 
+_BEING_MOVED = frozenset({"MIGRATING", "RESIZE", "VERIFY_RESIZE", "REVERT_RESIZE"})
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
@@ -170,6 +172,8 @@ def _agree(
         )
         for instance_id in own
     }
+    for service in view.services:
+        _one_at_a_time(service, actions, view)
     switch_overs = []
     for service in view.services:
         if service.active is None or service.active not in actions:
@@ -200,6 +204,20 @@ def _agree(
         ),
         reasons=tuple(reasons),
     )
+
+
+def _one_at_a_time(service: Service, affected: Collection[str], view: View) -> None:
+    """Refuse to have a member touched while another one is, for the sake of another session."""
+    touched = [member for member in service.members if member in affected]
+    for member in service.members:
+        other = view.instances.get(member)
+        if not touched or other is None or member in affected:
+            continue
+        if other.leaving or other.status in _BEING_MOVED:
+            raise _RefusalError(
+                f"{member} serves {service.address} together with {touched[0]} and is on its way elsewhere:"
+                " one of them at a time"
+            )
 
 
 def _allowed(notification: ProjectNotification, wanted: Action) -> Action:

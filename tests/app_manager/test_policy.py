@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -95,13 +96,23 @@ def test_the_first_of_several_standbys_by_name_takes_over() -> None:
     assert plan.switch_overs == (SwitchOver(ADDRESS, "act", "stby-1"),)
 
 
-def test_a_standby_on_its_way_elsewhere_is_not_switched_to() -> None:
+@pytest.mark.parametrize(
+    "change", [{"leaving": True}, {"status": "MIGRATING"}, {"status": "VERIFY_RESIZE"}]
+)
+@pytest.mark.parametrize(("affected", "other"), [("act", "stby"), ("stby", "act")])
+def test_two_of_a_service_are_not_given_to_two_sessions_at_a_time(
+    affected: str, other: str, change: dict[str, Any]
+) -> None:
     seen = view()
-    leaving = replace(seen.instances["stby"], leaving=True)
-    seen = View({**seen.instances, "stby": leaving}, seen.services)
-    plan = decide(PLANNED, ["act"], seen, Rules(Action.MIGRATE))
+    going = replace(seen.instances[other], **change)
+    seen = View({**seen.instances, other: going}, seen.services)
+
+    plan = decide(PLANNED, [affected], seen, Rules(Action.LIVE_MIGRATE))
+
+    assert plan.reply is not None
+    assert plan.reply.verdict is Verdict.NACK
     assert plan.switch_overs == ()
-    assert actions(plan) == {"act": Action.LIVE_MIGRATE}
+    assert "one of them at a time" in plan.reasons[0]
 
 
 def test_a_standby_on_the_affected_host_itself_is_not_switched_to() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 
+from doctor_maintenance.explorer.case import Manner
 from doctor_maintenance.explorer.jobs import Work
 from doctor_maintenance.explorer.mutants import cases
 from doctor_maintenance.explorer.mutants.mutant import mutant
@@ -164,7 +165,7 @@ class DisablesAllUpFront(Tamper):
     performer_class = _Performer
 
 
-@mutant("service.impacted_at_once", cases.FULL)
+@mutant("service.impacted_at_once", cases.manner(Manner.SILENT, cases.FULL))
 class AllHostsAtOnce(Tamper):
     """Works on all hosts at the same time, without a proof that it may."""
 
