@@ -19,7 +19,7 @@ from doctor_maintenance.admin_tool.moves import Mover
 from doctor_maintenance.admin_tool.notifier import Notifier
 from doctor_maintenance.admin_tool.patience import patiently
 from doctor_maintenance.exceptions import CloudError, MaintenanceError
-from doctor_maintenance.flow import Flow, callback
+from doctor_maintenance.flow import Flow, callback, wait
 from doctor_maintenance.planning import SeenInstance
 from doctor_maintenance.planning import commands as do
 from doctor_maintenance.planning import events as saw
@@ -28,6 +28,10 @@ LOG = logging.getLogger(__name__)
 
 _ENABLE_TRIES = 20
 """How often enabling is tried: about 7 minutes long, as a host must not be left disabled lightly."""
+
+_ARRIVAL_POLL_S = 1.0
+_ARRIVAL_LOOKS = 60
+"""How often it is looked whether what was on its way to a host when it was disabled has arrived."""
 
 _NOT_THERE = frozenset({"DELETED", "SOFT_DELETED"})
 
@@ -96,6 +100,18 @@ class Actions:
         return saw.Done(command.key)
 
     def _survey(self, command: do.Survey) -> Flow[saw.Event]:
+        """Look who is on a host, when whatever was on its way there has arrived."""
+        for _ in range(_ARRIVAL_LOOKS):
+            arriving = yield from patiently(lambda: self.calls.arriving(command.host))
+            if not arriving:
+                break
+            yield from wait(_ARRIVAL_POLL_S)
+        else:
+            return saw.CommandFailed(
+                command.key,
+                f"{', '.join(arriving)} may be on the way to {command.host} for more than"
+                f" {_ARRIVAL_LOOKS * _ARRIVAL_POLL_S:g} s; see to the migrations that Nova lists",
+            )
         servers = yield from patiently(lambda: self.calls.servers_on(command.host))
         subscribed = yield from patiently(self.calls.subscribed_projects)
         instances = tuple(

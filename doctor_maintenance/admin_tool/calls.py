@@ -68,6 +68,15 @@ class Server:
     task: str = ""
 
 
+_HOST_NOT_CHOSEN = ("accepted", "pre-migrating")
+"""The statuses of migrations before Nova wrote down where they go to."""
+
+_ARRIVING = frozenset(
+    (*_HOST_NOT_CHOSEN, "queued", "preparing", "running", "migrating", "post-migrating")
+)
+"""The statuses of migrations whose instances are not on their new host yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """What Nova says of an instance's latest migration."""
@@ -237,6 +246,26 @@ class CloudCalls:
             for item in body["migrations"]
         ]
         return max(found, key=lambda item: int(item.migration_id), default=None)
+
+    def arriving(self, host: str) -> list[str]:
+        """Return the instances that migrations are about to bring to a host, as far as Nova knows.
+
+        The list of a host's instances does not have them yet. One whose host is not chosen yet may be one of
+        them: nova 34 was seen to record a migration as ``accepted`` first and its ``dest_compute`` later.
+        """
+        what = f"look for migrations to {host}"
+        coming = [
+            str(item["instance_uuid"])
+            for item in self._get(what, "/os-migrations", host=host)["migrations"]
+            if item["dest_compute"] == host and item["status"] in _ARRIVING
+        ]
+        for status in _HOST_NOT_CHOSEN:
+            coming += [
+                str(item["instance_uuid"])
+                for item in self._get(what, "/os-migrations", status=status)["migrations"]
+                if item["dest_compute"] is None
+            ]
+        return sorted(set(coming))
 
     def abort_live_migration(self, instance_id: str) -> None:
         """Ask Nova to give up a live migration that does not end; one that has ended is no error."""

@@ -19,10 +19,24 @@ from doctor_maintenance.planning import commands as do
 from doctor_maintenance.planning import events as saw
 from doctor_maintenance.protocol import Action, HostNotification, ProjectNotification
 from doctor_maintenance.simulator.records import Instance
+from doctor_maintenance.simulator.states import MigrationStatus
 
 TRIES = 4
 _AGAIN_S = 0.5
 _RECOVERY_S = 60.0
+_ARRIVAL_POLL_S = 1.0
+_ARRIVAL_LOOKS = 60
+_ARRIVING = frozenset(
+    {
+        MigrationStatus.ACCEPTED,
+        MigrationStatus.QUEUED,
+        MigrationStatus.PREPARING,
+        MigrationStatus.RUNNING,
+        MigrationStatus.PRE_MIGRATING,
+        MigrationStatus.MIGRATING,
+        MigrationStatus.POST_MIGRATING,
+    }
+)
 
 Publish = Callable[[str, ProjectNotification | HostNotification], None]
 
@@ -102,7 +116,13 @@ class Performer:
         return saw.Done(command.key)
 
     def survey(self, command: do.Survey) -> Work:
-        """Look who is on the host."""
+        """Look who is on the host, when whatever was on its way there has arrived."""
+        for _ in range(_ARRIVAL_LOOKS):
+            if not self.arriving(command.host):
+                break
+            yield _ARRIVAL_POLL_S
+        else:
+            return saw.CommandFailed(command.key, f"something is on its way to {command.host}")
 
         def act() -> tuple[SeenInstance, ...]:
             known = self.compute.instances
@@ -116,6 +136,13 @@ class Performer:
         if instances is None:
             return saw.CommandFailed(command.key, "nova: 503, again and again")
         return saw.HostSurveyed(command.key, instances, self.subscribed)
+
+    def arriving(self, host: str) -> bool:
+        """Return whether a migration is about to bring an instance to a host, or may be."""
+        return any(
+            migration.dest in (None, host) and migration.status in _ARRIVING
+            for migration in self.compute.migrations.values()
+        )
 
     def notify(self, command: do.NotifyProject | do.NotifyHost) -> Work:
         """Steps 2, 7, 8, 11 and 12."""
