@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from doctor_maintenance.explorer.case import (
@@ -30,6 +30,8 @@ from doctor_maintenance.protocol import Action, MaintenanceType
 T = TypeVar("T")
 
 INSPECTOR = "inspector"
+_SECOND = 0.25
+"""How many of the cases have two sessions."""
 _CALLS = ("disable", "enable", "survey", "migrate", "publish")
 
 
@@ -65,8 +67,12 @@ def draw(seed: int, limits: Limits = Limits()) -> Case:
     hosts = tuple(HostPlan(name, max(used[name], spare, 1)) for name in names)
     session = _session(chance, names, projects)
     timing = _timing(chance)
-    troubles = _troubles(chance, limits.troubles, hosts, projects, session)
-    return Case(seed, hosts, projects, session, timing, troubles)
+    others: tuple[SessionPlan, ...] = ()
+    if chance.random() < _SECOND:
+        session, second = _two_sessions(chance, names, session)
+        others = (second,)
+    troubles = _troubles(chance, limits.troubles, hosts, projects, (session, *others))
+    return Case(seed, hosts, projects, session, timing, troubles, others)
 
 
 def _often(chance: random.Random, *choices: tuple[T, int]) -> T:
@@ -125,7 +131,8 @@ def _session(
     chance: random.Random, hosts: Sequence[str], projects: Sequence[ProjectPlan]
 ) -> SessionPlan:
     kind = _often(chance, (MaintenanceType.FULL, 3), (MaintenanceType.REBOOT, 2))
-    chosen = chance.sample(list(hosts), _often(chance, (len(hosts), 6), (1, 1), (2, 2)))
+    many = min(len(hosts), _often(chance, (len(hosts), 6), (1, 1), (2, 2)))
+    chosen = chance.sample(list(hosts), many)
     affected: dict[str, tuple[str, ...]] = {}
     if kind is MaintenanceType.FULL and chance.random() < 0.2:
         here = [
@@ -155,6 +162,34 @@ def _session(
         default_action=_often(chance, *defaults),
         test_host=chance.random() < 0.8,
     )
+
+
+def _two_sessions(
+    chance: random.Random, hosts: Sequence[str], first: SessionPlan
+) -> tuple[SessionPlan, SessionPlan]:
+    """Return a session and a second one beside it: on other hosts mostly, else on some that both want."""
+    mixed = chance.sample(list(hosts), len(hosts))
+    at = chance.randint(1, len(hosts) - 1)
+    mine, other = mixed[:at], mixed[at:]
+    affected = {host: names for host, names in first.affected.items() if host in mine}
+    if chance.random() < 0.3:
+        wanted = [
+            host for host in mine if host not in affected and host not in first.operator_disabled
+        ]
+        other = chance.sample(other + wanted, chance.randint(1, len(other) + len(wanted)))
+    second = _session(chance, other, ())
+    second = replace(
+        second,
+        type=first.type,
+        hosts=tuple(other),
+        operator_disabled=(),
+        affected={},
+        test_host=first.test_host,
+        opens_at=round(chance.choice((0.0, 2.0, 30.0, 150.0)) * chance.random(), 2),
+    )
+    if first.type is MaintenanceType.FULL and second.default_action is Action.LEAVE:
+        second = replace(second, default_action=Action.LIVE_MIGRATE)
+    return replace(first, hosts=tuple(mine), affected=affected), second
 
 
 def _timing(chance: random.Random) -> TimingPlan:
@@ -208,12 +243,12 @@ def _troubles(
     most: int,
     hosts: Sequence[HostPlan],
     projects: Sequence[ProjectPlan],
-    session: SessionPlan,
+    sessions: Sequence[SessionPlan],
 ) -> tuple[TroublePlan, ...]:
     kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
     chosen = chance.choices(kinds, weights, k=chance.choice((0, *range(1, most + 1))))
-    choose = _Choose(chance, hosts, projects, session)
-    return tuple(_TROUBLES.get(kind, _Choose.at_a_time)(choose, kind) for kind in chosen)
+    choose = _Choose(chance, hosts, projects, sessions)
+    return tuple(_TROUBLES[kind](choose, kind) for kind in chosen)
 
 
 class _Choose:
@@ -224,14 +259,15 @@ class _Choose:
         chance: random.Random,
         hosts: Sequence[HostPlan],
         projects: Sequence[ProjectPlan],
-        session: SessionPlan,
+        sessions: Sequence[SessionPlan],
     ) -> None:
         self.chance = chance
         self.hosts = [plan.name for plan in hosts]
-        self.maintained = session.hosts
+        self.maintained = [host for session in sessions for host in session.hosts]
+        self.sessions = len(sessions)
         self.projects = [project.name for project in projects]
         self.instances = [item.name for project in projects for item in project.instances]
-        self.most_s = 60.0 * len(session.hosts)
+        self.most_s = 60.0 * len(self.maintained)
 
     def _when(self) -> float:
         return round(self.chance.uniform(0.0, self.most_s), 2)
@@ -285,8 +321,9 @@ class _Choose:
             what, name, at=self._when(), seconds=9.0, times=self.chance.randint(1, 9)
         )
 
-    def at_a_time(self, what: Trouble) -> TroublePlan:
-        return TroublePlan(what, at=self._when())
+    def session(self, what: Trouble) -> TroublePlan:
+        target = str(self.chance.randrange(self.sessions)) if self.sessions > 1 else ""
+        return TroublePlan(what, target, at=self._when())
 
 
 _TROUBLES: dict[Trouble, Callable[[_Choose, Trouble], TroublePlan]] = {
@@ -309,4 +346,5 @@ _TROUBLES: dict[Trouble, Callable[[_Choose, Trouble], TroublePlan]] = {
     Trouble.TOOL_DIES: _Choose.tool,
     Trouble.CLOCK_JUMPS: _Choose.clock,
     Trouble.HOST_FAULT: _Choose.faulty_host,
+    Trouble.OPERATOR_CANCELS: _Choose.session,
 }

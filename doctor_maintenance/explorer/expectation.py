@@ -117,10 +117,14 @@ def _owner_of(world: World, instance: str) -> str:
 
 
 def _by_default(world: World) -> Iterator[tuple[str, str]]:
-    """Return the projects that did not reply, where the default action stops an instance."""
-    for session in world.process.sessions():
+    """Return the projects that did not reply, where the default action stops an instance.
+
+    Of two sessions each does by default what it may, and nobody can tell them which instances serve together.
+    """
+    sessions = world.process.sessions()
+    for session in sessions:
         live = session.rules.default_action is Action.LIVE_MIGRATE
-        if live and not world.case.timing.pause_s:
+        if live and not world.case.timing.pause_s and len(sessions) < 2:
             continue
         for project in world.case.projects:
             for _, announcement in session.announcements(project.name):

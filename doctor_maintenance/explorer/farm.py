@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import multiprocessing
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,7 @@ class Tally:
         cases: how many.
         events: how many events their sessions took.
         states: how many ended in which state.
+        others: how many of the sessions beside a first one ended in which state.
         happened: in how many each trouble came about.
         manners: in how many an app manager behaved in each way.
         judged: in how many each clause had something to judge.
@@ -34,6 +36,7 @@ class Tally:
     cases: int = 0
     events: int = 0
     states: Counter[str] = field(default_factory=Counter)
+    others: Counter[str] = field(default_factory=Counter)
     happened: Counter[str] = field(default_factory=Counter)
     manners: Counter[str] = field(default_factory=Counter)
     judged: Counter[str] = field(default_factory=Counter)
@@ -44,7 +47,7 @@ class Tally:
         """Take another tally in."""
         self.cases += other.cases
         self.events += other.events
-        for name in ("states", "happened", "manners", "judged"):
+        for name in ("states", "others", "happened", "manners", "judged"):
             getattr(self, name).update(getattr(other, name))
         for clause, seeds in other.failed.items():
             self.failed[clause] = sorted(self.failed.get(clause, []) + seeds)
@@ -85,6 +88,7 @@ def _explore_one(seed: int, limits: Limits, tally: Tally) -> None:
     tally.cases += 1
     tally.events += result.events
     tally.states[result.state] += 1
+    tally.others.update(result.others)
     tally.happened.update(result.happened.keys())
     tally.manners.update({project.manner.value for project in case.projects})
     tally.judged.update(result.judged)
@@ -119,7 +123,7 @@ def explore(parts: Iterable[range], limits: Limits, workers: int) -> Iterator[Ta
         waiting = iter(parts)
         pending = [
             pool.apply_async(explore_some, (part, limits))
-            for part, _ in zip(waiting, range(2 * workers), strict=False)
+            for part in itertools.islice(waiting, 2 * workers)
         ]
         while pending:
             yield pending.pop(0).get()

@@ -36,6 +36,7 @@ def summary(tally: Tally, seconds: float) -> str:
         f"{tally.cases} sessions in {seconds:.1f} s: {rate(tally, seconds):,.0f} a minute",
         f"{tally.events} events",
         *_counts("ended", tally.states, ()),
+        *_counts("second sessions ended", tally.others, ()),
         *_counts("app managers", tally.manners, [item.value for item in Manner]),
         *_counts("went wrong", tally.happened, [item.value for item in Trouble]),
     ]

@@ -18,6 +18,7 @@ from doctor_maintenance.explorer.case import (
     ProjectPlan,
     SessionPlan,
     TimingPlan,
+    Trouble,
     TroublePlan,
 )
 from doctor_maintenance.protocol import MaintenanceType
@@ -48,6 +49,7 @@ def shrink(case: Case, still_fails: Callable[[Case], bool], tries: int = MAX_TRI
 
 def smaller(case: Case) -> Iterator[Case]:
     """Return the cases that are a step smaller, the largest steps first."""
+    yield from _fewer_sessions(case)
     yield from _fewer_troubles(case)
     yield from _fewer_projects(case)
     yield from _fewer_hosts(case)
@@ -73,6 +75,26 @@ def _plainer(item: object, plain: object) -> Iterator:  # type: ignore[type-arg]
         ordinary = getattr(plain, entry.name)
         if getattr(item, entry.name) != ordinary:
             yield replace(item, **{entry.name: ordinary})  # type: ignore[type-var]
+
+
+def _fewer_sessions(case: Case) -> Iterator[Case]:
+    """Return the case without one of its sessions; what was about a session by number is then gone, too."""
+    troubles = tuple(item for item in case.troubles if item.what is not Trouble.OPERATOR_CANCELS)
+    for place in range(len(case.others)):
+        others = _with(case.others, place)
+        yield replace(case, others=others)
+        yield replace(case, others=others, troubles=troubles)
+    for place, other in enumerate(case.others):
+        alone = replace(other, operator_disabled=case.session.operator_disabled)
+        others = _with(case.others, place)
+        yield replace(case, session=alone, others=others, troubles=troubles)
+
+
+def _with_session(case: Case, place: int, session: SessionPlan) -> Case:
+    """Return the case with another plan for one of its sessions, the first being number 0."""
+    if place == 0:
+        return replace(case, session=session)
+    return replace(case, others=_with(case.others, place - 1, session))
 
 
 def _fewer_troubles(case: Case) -> Iterator[Case]:
@@ -103,15 +125,17 @@ def _fewer_projects(case: Case) -> Iterator[Case]:
 
 
 def _fewer_hosts(case: Case) -> Iterator[Case]:
+    for number, session in enumerate(case.sessions):
+        for place, host in enumerate(session.hosts):
+            if len(session.hosts) > 1:
+                affected = {key: value for key, value in session.affected.items() if key != host}
+                hosts = _with(session.hosts, place)
+                yield _with_session(case, number, replace(session, hosts=hosts, affected=affected))
     session = case.session
-    for place, host in enumerate(session.hosts):
-        if len(session.hosts) > 1:
-            affected = {key: value for key, value in session.affected.items() if key != host}
-            hosts = _with(session.hosts, place)
-            yield replace(case, session=replace(session, hosts=hosts, affected=affected))
     used = {item.host for project in case.projects for item in project.instances}
+    used.update(host for plan in case.sessions for host in plan.hosts)
     for place, plan in enumerate(case.hosts):
-        if plan.name not in used and plan.name not in session.hosts:
+        if plan.name not in used:
             disabled = tuple(item for item in session.operator_disabled if item != plan.name)
             fewer = replace(
                 case,
@@ -152,9 +176,9 @@ def _plainer_projects(case: Case) -> Iterator[Case]:
 
 
 def _plainer_session(case: Case) -> Iterator[Case]:
-    session = case.session
-    for other in _plainer(session, SessionPlan(MaintenanceType.FULL, session.hosts)):
-        yield replace(case, session=other)
+    for number, session in enumerate(case.sessions):
+        for other in _plainer(session, SessionPlan(MaintenanceType.FULL, session.hosts)):
+            yield _with_session(case, number, other)
 
 
 def _plainer_trouble(trouble: TroublePlan) -> Iterator[TroublePlan]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from doctor_maintenance.explorer.performing import Performer
+from doctor_maintenance.explorer.process import ToolProcess
 from doctor_maintenance.explorer.tool import Tool
 from doctor_maintenance.planning import SessionRequest, SessionRules
 from doctor_maintenance.protocol import HostNotification, ProjectNotification
@@ -25,10 +26,12 @@ class Tamper:
     """Changes nothing.
 
     Attributes:
-        tool_class: the admin tool.
+        tool_class: the admin tool, as far as one session is concerned.
         performer_class: who performs its commands.
+        process_class: the process that all its sessions live in.
     """
 
+    process_class: type[ToolProcess] = ToolProcess
     tool_class: type[Tool] = Tool
     performer_class: type[Performer] = Performer
 

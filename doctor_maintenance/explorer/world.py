@@ -11,7 +11,6 @@ from doctor_maintenance.exceptions import ConflictError
 from doctor_maintenance.explorer.app_manager import AppManager
 from doctor_maintenance.explorer.bus import INSPECTOR, Bus, Letter
 from doctor_maintenance.explorer.case import Aftermath, Case, SessionPlan, Trouble, TroublePlan
-from doctor_maintenance.explorer.process import ToolProcess
 from doctor_maintenance.explorer.stage import FLAVOR, CloudStage
 from doctor_maintenance.explorer.tamper import HONEST, Tamper
 from doctor_maintenance.planning import Session, SessionRequest, SessionRules, project_view
@@ -67,7 +66,7 @@ class World:
         self.hurt: set[str] = set()
         subscribed = frozenset(item.name for item in case.projects if item.subscribed)
         performer = tamper.performer_class(self.stage, self._publish, subscribed)
-        self.process = ToolProcess(self.stage, performer, tamper.tool_class, self._ended)
+        self.process = tamper.process_class(self.stage, performer, tamper.tool_class, self._ended)
         self.managers = {item.name: AppManager(self, item) for item in case.projects}
         for name in sorted(subscribed):
             self.bus.subscribe(name, self.managers[name].receive)
@@ -239,7 +238,7 @@ class World:
     def _operator_cancels(self, trouble: TroublePlan) -> None:
         if self.process.up:
             self.stage.happened[trouble.what] += 1
-            session_id = self.session_ids[int(trouble.target or 0)]
+            session_id = self.session_ids[min(int(trouble.target or 0), len(self.session_ids) - 1)]
             self.process.operate(session_id, saw.OperatorCanceled())
 
     def _fault_reported(self, trouble: TroublePlan) -> None:

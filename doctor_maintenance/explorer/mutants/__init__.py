@@ -6,7 +6,7 @@ were really made, by the sample admin tool that this project replaces. To add on
 docstring beside its likes, and say which clause catches it; a test does the rest.
 """
 
-from doctor_maintenance.explorer.mutants import consent, lost, order, others, told
+from doctor_maintenance.explorer.mutants import consent, lost, order, others, sessions, told
 from doctor_maintenance.explorer.mutants.mutant import MUTANTS, Mutant
 
-__all__ = ["MUTANTS", "Mutant", "consent", "lost", "order", "others", "told"]
+__all__ = ["MUTANTS", "Mutant", "consent", "lost", "order", "others", "sessions", "told"]

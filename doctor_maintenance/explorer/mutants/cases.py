@@ -78,6 +78,36 @@ DISABLED_BEFORE = replace(
 )
 """An operator had disabled the host before."""
 
+TWO_SESSIONS = replace(
+    ONE_HOST,
+    projects=(
+        replace(BLUE, instances=(*BLUE.instances, InstancePlan("blue-b", "host-2")), think_s=4.0),
+    ),
+    others=(SessionPlan(MaintenanceType.FULL, ("host-2",)),),
+)
+"""Two hosts are emptied at the same time, each by a session of its own."""
+
+PAIR_APART = replace(TWO_SESSIONS, projects=(RED,))
+"""Two sessions at the same time, each on a host of one of a pair."""
+
+SAME_HOST = replace(TWO_SESSIONS, others=(SessionPlan(MaintenanceType.FULL, ("host-1",)),))
+"""Two sessions want the same host."""
+
+ON_ITS_WAY = replace(
+    ONE_HOST,
+    hosts=tuple(HostPlan(name, 3) for name in NAMES),
+    projects=(
+        replace(
+            RED,
+            instances=(InstancePlan("red-a", "host-1"), InstancePlan("red-b", "host-2")),
+        ),
+    ),
+    session=SessionPlan(MaintenanceType.FULL, ("host-2",)),
+    timing=TimingPlan(move_s=7.581),
+    others=(SessionPlan(MaintenanceType.FULL, ("host-3",), opens_at=3.8),),
+)
+"""An instance is on its way to a host when the maintenance of that begins."""
+
 SSH_FAILS = replace(ONE_HOST, troubles=(TroublePlan(Trouble.SSH_FAILS, "ssh"),))
 """The maintenance of the host fails."""
 
