@@ -6,8 +6,8 @@ carries every request is the caller's, so a cloud that is mounted in process is 
 as one on the network.
 
 openstacksdk builds an object with a hundred attributes for each server it lists (0.4 ms and more each),
-and negotiates microversions that we know. Callers that list much therefore use a service's
-adapter directly (``connection.compute.get(...)``) and name the microversion.
+and negotiates microversions that we know. Callers therefore send paths through
+:class:`~doctor_maintenance.cloud_services.Services` and name the microversion.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from openstack import exceptions as sdk_errors
 from openstack.config import OpenStackConfig, cloud_region, loader
 from openstack.connection import Connection
 
+from doctor_maintenance.cloud_services import remember_types
 from doctor_maintenance.exceptions import CloudError, PreconditionError
 from doctor_maintenance.secret_words import hide
 from doctor_maintenance.settings import CloudSettings
@@ -80,6 +81,7 @@ def connect(
             session, region_name=region_name, app_name=APP_NAME, interface=interface
         )
     region.config["connect_retries"] = connect_retries
+    remember_types(region)
     connection = Connection(config=region)
     if isinstance(connection.session.verify, str):
         carrier.verify = connection.session.verify  # what else it carries is verified alike

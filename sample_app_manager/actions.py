@@ -19,6 +19,7 @@ from keystoneauth1 import exceptions as keystone_errors
 from openstack.connection import Connection
 
 from doctor_maintenance.cloud import call, call_json
+from doctor_maintenance.cloud_services import Services
 from doctor_maintenance.exceptions import CloudError
 from sample_app_manager.policy import Instance, Service, View
 
@@ -67,6 +68,7 @@ class ProjectCloud:
 
     def __init__(self, connection: Connection, user_data: str | None = None) -> None:
         self._cloud = connection
+        self._services = Services(connection, _NOVA)
         self._user_data = user_data
 
     def project_id(self) -> str:
@@ -138,7 +140,7 @@ class ProjectCloud:
             raise CloudError(f"{what}: {missing} is not there; was it deleted?", permanent=True)
         call(
             what,
-            lambda: self._cloud.network.put(
+            lambda: self._services["network"].put(
                 f"/floatingips/{floating[0]['id']}",
                 json={"floatingip": {"port_id": ports[0]["id"]}},
             ),
@@ -189,7 +191,7 @@ class ProjectCloud:
         try:
             call(
                 f"delete instance {instance_id}",
-                lambda: self._cloud.compute.delete(f"/servers/{quote(instance_id)}"),
+                lambda: self._services["compute"].delete(f"/servers/{quote(instance_id)}"),
             )
         except CloudError as error:
             if error.status != 404:
@@ -234,7 +236,7 @@ class ProjectCloud:
             body["os:scheduler_hints"] = {"group": blueprint.group_id}
         answer = call_json(
             f"build instance {blueprint.name} anew",
-            lambda: self._cloud.compute.post("/servers", json=body, microversion=_NOVA),
+            lambda: self._services["compute"].post("/servers", json=body),
         )
         return str(answer["server"]["id"])
 
@@ -249,9 +251,7 @@ class ProjectCloud:
         try:
             answer = call_json(
                 f"look at instance {instance_id}",
-                lambda: self._cloud.compute.get(
-                    f"/servers/{quote(instance_id, safe='')}", microversion=_NOVA
-                ),
+                lambda: self._services["compute"].get(f"/servers/{quote(instance_id, safe='')}"),
             )
         except CloudError as error:
             if error.status in (403, 404):  # nova answers 403 for another project's
@@ -270,16 +270,16 @@ class ProjectCloud:
         for floating in self._list(what, "network", f"/floatingips{query}", "floatingips"):
             port_id = floating.get("port_id")
             if port_id:
-                answer = call_json(what, partial(self._cloud.network.get, f"/ports/{port_id}"))
+                answer = call_json(
+                    what, partial(self._services["network"].get, f"/ports/{port_id}")
+                )
                 if answer["port"]["device_id"]:
                     holders[floating["floating_ip_address"]] = answer["port"]["device_id"]
         return holders
 
     def _list(self, what: str, service: str, path: str, key: str) -> list[dict[str, Any]]:
         """Return one page: none of these lists is longer in a project of a sensible size."""
-        version = _NOVA if service == "compute" else None
-        proxy = getattr(self._cloud, service)
-        answer = call_json(what, lambda: proxy.get(path, microversion=version))
+        answer = call_json(what, lambda: self._services[service].get(path))
         return list(answer[key])
 
 

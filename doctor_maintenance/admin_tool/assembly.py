@@ -24,6 +24,7 @@ from doctor_maintenance.admin_tool.memos import JournalMemos
 from doctor_maintenance.admin_tool.moves import Mover, Watch
 from doctor_maintenance.admin_tool.notifier import Driver, Notifier
 from doctor_maintenance.clock import Clock
+from doctor_maintenance.cloud_services import Services
 from doctor_maintenance.exceptions import PreconditionError
 from doctor_maintenance.observations import Observe, ignore
 from doctor_maintenance.planning import SessionRules
@@ -117,6 +118,7 @@ def assemble(
     kept = journal if journal is not None else MemoryJournal()
     memos = JournalMemos(kept)
     calls = CloudCalls(connection)
+    services = Services(connection)
     notifier = Notifier(clock, workers, driver, retries=rules.notify_retries)
     watch = Watch(clock, workers, calls, rules.poll_s)
     actions = Actions(
@@ -139,7 +141,7 @@ def assemble(
         engine,
         clock=clock,
         calls=calls,
-        access=access or Access(TokenCheck(lambda: connection.identity, clock)),
+        access=access or Access(TokenCheck(lambda: services["identity"], clock)),
         new_id=new_id,
         observe=observe,
         max_body_bytes=rules.max_body_bytes,

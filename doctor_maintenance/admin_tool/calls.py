@@ -17,6 +17,7 @@ from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
 
 from doctor_maintenance import cloud
+from doctor_maintenance.cloud_services import ALARMING, Services
 from doctor_maintenance.exceptions import CloudError
 from doctor_maintenance.protocol import EventType
 
@@ -95,7 +96,7 @@ class CloudCalls:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._adapter: Adapter | None = None
+        self._services = Services(connection, MICROVERSION)
 
     def admin_project_id(self) -> str:
         """Return the operator's own project.
@@ -285,9 +286,7 @@ class CloudCalls:
         query = {"q.field": "all_projects", "q.op": "eq", "q.value": "true"}
         alarms = cloud.call_json(
             "list all projects' alarms",
-            lambda: self._connection.session.get(
-                self._aodh() + "/v2/alarms", params=query, raise_exc=False
-            ),
+            lambda: self._services[ALARMING].get("/v2/alarms", params=query),
         )
         return frozenset(str(alarm["project_id"]) for alarm in alarms if _tells(alarm))
 
@@ -322,38 +321,8 @@ class CloudCalls:
     def _get(self, what: str, path: str, **query: str) -> Any:
         return cloud.call_json(what, lambda: self._nova().get(path, params=query or None))
 
-    def _aodh(self) -> str:
-        """Return Aodh's root; the catalog may name it with its version or without."""
-        config = self._connection.config
-        endpoint = self._connection.session.get_endpoint(
-            service_type="alarming",
-            interface=config.get_interface("alarm"),
-            region_name=config.region_name,
-        )
-        if endpoint is None:
-            raise CloudError("the cloud has no alarming service", permanent=True)
-        return str(endpoint).rstrip("/").removesuffix("/v2")
-
     def _nova(self) -> Adapter:
-        """Return what Nova is asked with.
-
-        It knows Nova's address once and for all: otherwise keystoneauth searches the catalog for every
-        request, which takes as long as the request itself.
-        """
-        if self._adapter is None:
-            connection = self._connection
-            endpoint = connection.compute.get_endpoint()
-            if endpoint is None:
-                raise CloudError("the cloud has no compute service", permanent=True)
-            self._adapter = Adapter(
-                connection.session,
-                service_type="compute",
-                endpoint_override=endpoint,
-                default_microversion=MICROVERSION,
-                connect_retries=connection.config.get_connect_retries("compute"),
-                raise_exc=False,
-            )
-        return self._adapter
+        return self._services["compute"]
 
 
 def _service(item: Mapping[str, Any]) -> ComputeService:

@@ -30,6 +30,7 @@ from doctor_maintenance.admin_tool.policy import Policy
 from doctor_maintenance.admin_tool.state_dir import JOURNAL_FILE, locked, state_dir, tool_name
 from doctor_maintenance.clock import Clock, WallClock
 from doctor_maintenance.cloud import connect_by, http_session
+from doctor_maintenance.cloud_services import Services
 from doctor_maintenance.exceptions import CloudError, PreconditionError
 from doctor_maintenance.lifecycle import serve_until_stopped
 from doctor_maintenance.remote import ParamikoRemote
@@ -164,7 +165,8 @@ def _access(settings: Settings, connection: Connection, clock: Clock) -> Access:
     policy = Policy(own.policy_file)
     if own.authtoken_file is not None:
         return Access(MiddlewareIdentity(), policy)
-    return Access(TokenCheck(lambda: connection.identity, clock), policy)
+    services = Services(connection)
+    return Access(TokenCheck(lambda: services["identity"], clock), policy)
 
 
 def _remote(settings: Settings, workers: ThreadWorkers) -> ParamikoRemote:

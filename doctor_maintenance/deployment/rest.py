@@ -14,6 +14,7 @@ import requests
 from openstack.connection import Connection
 
 from doctor_maintenance.cloud import call, call_json
+from doctor_maintenance.cloud_services import ALARMING, Services
 from doctor_maintenance.exceptions import CloudError
 
 NOVA = "2.72"
@@ -29,6 +30,7 @@ class Rest:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._services = Services(connection, NOVA)
 
     def get(self, service: str, path: str, **query: str) -> Any:
         """Return what is at a path.
@@ -81,26 +83,8 @@ class Rest:
 
     def _request(self, method: str, service: str, path: str, **named: Any) -> requests.Response:
         if service == "alarm":
-            url = self._aodh() + path
-            answer = self.connection.session.request(url, method, raise_exc=False, **named)
+            answer = self._services[ALARMING].request(f"/v2{path}", method, **named)
         else:
-            if service == "compute":
-                named["microversion"] = NOVA
-            answer = getattr(self.connection, service).request(path, method, **named)
+            answer = self._services[service].request(path, method, **named)
         assert isinstance(answer, requests.Response)
         return answer
-
-    def _aodh(self) -> str:
-        """Return where Aodh's API is; catalogs name it with its version or without.
-
-        openstacksdk would ask Aodh for its versions before each first call.
-        """
-        config = self.connection.config
-        endpoint = self.connection.session.get_endpoint(
-            service_type="alarming",
-            interface=config.get_interface("alarm"),
-            region_name=config.get_region_name("alarm"),
-        )
-        if endpoint is None:
-            raise CloudError("the cloud's catalog has no alarming service", permanent=True)
-        return str(endpoint).rstrip("/").removesuffix("/v2") + "/v2"

@@ -11,9 +11,10 @@ from urllib.parse import quote
 from openstack.connection import Connection
 
 from doctor_maintenance.cloud import call, call_json
+from doctor_maintenance.cloud_services import Services
 from doctor_maintenance.exceptions import CloudError
 
-_VERSION: Mapping[str, Any] = {"microversion": "2.79"}
+_NOVA = "2.79"
 """Of every call to Nova (Train, 2019): services are named by UUID from 2.53 on."""
 
 
@@ -40,7 +41,7 @@ class OperatorCloud:
     """
 
     def __init__(self, connection: Connection) -> None:
-        self._cloud = connection
+        self._cloud = Services(connection, _NOVA)
 
     def disabled_hosts(self) -> dict[str, str]:
         """Return the disable reason of each host whose nova-compute is disabled."""
@@ -63,8 +64,8 @@ class OperatorCloud:
         if bool(found[0].get("forced_down")) is not down:
             call(
                 what,
-                lambda: self._cloud.compute.put(
-                    f"/os-services/{found[0]['id']}", json={"forced_down": down}, **_VERSION
+                lambda: self._cloud["compute"].put(
+                    f"/os-services/{found[0]['id']}", json={"forced_down": down}
                 ),
             )
 
@@ -91,10 +92,9 @@ class OperatorCloud:
         try:
             call(
                 f"set the state of instance {instance_id} to {state}",
-                lambda: self._cloud.compute.post(
+                lambda: self._cloud["compute"].post(
                     f"/servers/{quote(instance_id)}/action",
                     json={"os-resetState": {"state": state}},
-                    **_VERSION,
                 ),
             )
         except CloudError as error:
@@ -107,6 +107,4 @@ class OperatorCloud:
         return services
 
     def _get(self, what: str, path: str, query: Mapping[str, str]) -> Any:
-        return call_json(
-            what, lambda: self._cloud.compute.get(path, params=dict(query), **_VERSION)
-        )
+        return call_json(what, lambda: self._cloud["compute"].get(path, params=dict(query)))

@@ -14,6 +14,7 @@ from openstack.connection import Connection
 
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.cloud import call_json
+from doctor_maintenance.cloud_services import Services
 from doctor_maintenance.deployment import Account, ApplicationSpec, Deployment, Spec
 from doctor_maintenance.exceptions import CloudError
 from doctor_maintenance.flow import Flow, blocking, together, wait
@@ -75,6 +76,7 @@ class CommonStage(ABC):
         self.poll_s = poll_s
         self._http = http
         self._operator = operator
+        self._services = Services(operator, COMPUTE_MICROVERSION)
         self._connect = connect
         self._ssh_port = ssh_port
         self._spec = spec
@@ -186,8 +188,8 @@ class CommonStage(ABC):
     def cloud_watch(self, placed: Sequence[Placed]) -> CloudWatch:
         """Return what looks at the deployed projects and addresses."""
         return CloudWatch(
-            self._operator.compute,
-            self._operator.network,
+            self._services["compute"],
+            self._services["network"],
             self.clock.now,
             frozenset(item.project_id for item in placed),
             tuple(item.address for item in placed),
@@ -234,7 +236,7 @@ class CommonStage(ABC):
     def _nova(self, path: str) -> Any:
         return call_json(
             f"nova: GET {path}",
-            lambda: self._operator.compute.get(path, microversion=COMPUTE_MICROVERSION),
+            lambda: self._services["compute"].get(path),
         )
 
     def _send(self, method: str, url: str, body: Any) -> requests.Response:

@@ -14,8 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import requests
-
 from doctor_maintenance.admin_tool.assembly import BUS_PATH, AdminTool, assemble, rules_by
 from doctor_maintenance.admin_tool.http_driver import HttpDriver, HttpTransport
 from doctor_maintenance.admin_tool.journal import MemoryJournal
@@ -42,7 +40,7 @@ from doctor_maintenance.simulator.app import create_app
 from doctor_maintenance.simulator.cloud import SimCloud
 from doctor_maintenance.simulator.events import CloudEvent
 from doctor_maintenance.simulator.hosts import CommandTable
-from doctor_maintenance.simulator.mount import isolate, mount
+from doctor_maintenance.simulator.mount import InProcessSession, isolate, mount
 from doctor_maintenance.simulator.profiles import get_profile
 from doctor_maintenance.simulator.sim_remote import SimRemote
 from doctor_maintenance.simulator.topology import build_topology
@@ -102,7 +100,7 @@ class VirtualStage(CommonStage):
         clock = VirtualClock()
         workers = InlineWorkers(clock)
         rng = random.Random(wanted.seed)
-        http = requests.Session()
+        http = InProcessSession()
         isolate(http)
         topology = build_topology(wanted.hosts, vcpus=wanted.vcpus)
         self.cloud = SimCloud(clock, rng, get_profile(wanted.profile), topology, http, workers)

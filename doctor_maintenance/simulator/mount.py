@@ -8,6 +8,7 @@ its adapters lead to a network or into an application is nobody else's business.
 
 from __future__ import annotations
 
+import functools
 import io
 import sys
 from collections.abc import Iterable, Mapping
@@ -45,6 +46,16 @@ def isolate(session: requests.Session) -> None:
     session.trust_env = False
     session.mount("http://", _NobodyListens())
     session.mount("https://", _NobodyListens())
+
+
+class InProcessSession(requests.Session):
+    """A session of which everything is mounted: what only sockets need, proxies and certificates, is not merged."""
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        """Return the settings of a request as they were given."""
+        return {"proxies": proxies, "stream": stream, "verify": verify, "cert": cert}
 
 
 class WsgiAdapter(BaseAdapter):
@@ -166,12 +177,17 @@ def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
         "wsgi.run_once": False,
     }
     for name, value in request.headers.items():
-        key = name.upper().replace("-", "_")
+        key = _key(name)
         if key == "CONTENT_TYPE":
             environ[key] = _text(value)
         elif key != "CONTENT_LENGTH":
             environ[f"HTTP_{key}"] = _text(value)
     return environ
+
+
+@functools.lru_cache(maxsize=256)
+def _key(name: str) -> str:
+    return name.upper().replace("-", "_")
 
 
 def _octets(body: Any) -> bytes:

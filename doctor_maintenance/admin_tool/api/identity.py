@@ -58,7 +58,7 @@ class Identify(Protocol):
 
 
 class Keystone(Protocol):
-    """The identity service, asked as the operator: ``connection.identity`` of openstacksdk."""
+    """The identity service, asked as the operator: an adapter on it."""
 
     def get(self, url: str, **named: Any) -> requests.Response:
         """Send a request."""
