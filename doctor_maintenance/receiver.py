@@ -26,6 +26,7 @@ from doctor_maintenance.exceptions import (
 )
 from doctor_maintenance.secret_words import SHOWN
 from doctor_maintenance.serving import SHOWN_PATH
+from doctor_maintenance.web import Application
 
 LOG = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def create_app(name: str, *, max_body_bytes: int = DEFAULT_MAX_BODY_BYTES) -> Fl
         name: the import name of the module that the application belongs to.
         max_body_bytes: a longer body is refused with 413.
     """
-    app = Flask(name, static_folder=None)
+    app = Application(name)
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
     app.url_map.strict_slashes = False
 

@@ -17,10 +17,17 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from wsgiref.types import WSGIApplication
 
 import requests
-from requests.adapters import BaseAdapter, HTTPAdapter
-from urllib3 import HTTPHeaderDict, HTTPResponse
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
+from urllib3 import HTTPHeaderDict
 
 from doctor_maintenance.simulator.request_faults import TIMEOUT_S
+
+_SIMPLE = frozenset(
+    {"allow_redirects", "cert", "data", "headers", "json", "params", "timeout", "verify"}
+)
+"""What a request may be given for :class:`InProcessSession` to know all about it."""
 
 
 def mount(session: requests.Session, base_url: str, application: WSGIApplication) -> None:
@@ -49,7 +56,32 @@ def isolate(session: requests.Session) -> None:
 
 
 class InProcessSession(requests.Session):
-    """A session of which everything is mounted: what only sockets need, proxies and certificates, is not merged."""
+    """A session of which everything is mounted.
+
+    requests merges what a session adds to each request: cookies, proxies, certificates, hooks, a ``.netrc``. This
+    one adds its headers and nothing else, and to find that out again takes as long as the answer. A request is
+    therefore prepared by the same steps of requests without looking for the rest.
+    """
+
+    def request(self, method: Any, url: Any, *args: Any, **named: Any) -> requests.Response:
+        """Send a request; see :meth:`requests.Session.request`."""
+        if args or not named.keys() <= _SIMPLE:
+            return super().request(method, url, *args, **named)
+        prepared = requests.PreparedRequest()
+        prepared.prepare_method(method)
+        prepared.prepare_url(url, named.get("params"))
+        headers = {**self.headers, **(named.get("headers") or {})}
+        prepared.prepare_headers({name: each for name, each in headers.items() if each is not None})
+        prepared.prepare_body(named.get("data"), None, named.get("json"))
+        timeout: Any = named.get("timeout")
+        answer = self.get_adapter(str(prepared.url)).send(prepared, timeout=timeout)
+        if not (answer.is_redirect and named.get("allow_redirects", True)):
+            return answer
+        prepared.prepare_cookies(None)
+        answers: list[requests.Response] = [answer]
+        answers += self.resolve_redirects(answer, prepared, timeout=timeout)
+        answers[-1].history = answers[:-1]
+        return answers[-1]
 
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
@@ -68,7 +100,6 @@ class WsgiAdapter(BaseAdapter):
     def __init__(self, application: WSGIApplication) -> None:
         super().__init__()
         self._application = application
-        self._builder = HTTPAdapter()
 
     def send(
         self,
@@ -96,15 +127,22 @@ class WsgiAdapter(BaseAdapter):
             raise requests.ReadTimeout(error, request=request) from error
         except ConnectionResetError as error:
             raise requests.ConnectionError(error, request=request) from error
-        raw = HTTPResponse(
-            body=io.BytesIO(body),
-            headers=HTTPHeaderDict(answer.headers),
-            status=answer.status,
-            reason=answer.reason,
-            preload_content=False,
-            request_method=request.method,
-        )
-        return self._builder.build_response(request, raw)
+        return self._response(request, answer, body)
+
+    def _response(
+        self, request: requests.PreparedRequest, answer: _Answer, body: bytes
+    ) -> requests.Response:
+        """Return what requests makes of an answer of which all bytes have come."""
+        response = requests.Response()
+        response.status_code = answer.status
+        response.reason = answer.reason
+        response.headers = CaseInsensitiveDict(HTTPHeaderDict(answer.headers))
+        response.encoding = get_encoding_from_headers(response.headers)
+        response.url = request.url or ""
+        response.request = request
+        response.raw = io.BytesIO()
+        response.__dict__.update(_content=body, _content_consumed=True)
+        return response
 
     def _body(self, environ: dict[str, Any], answer: _Answer) -> bytes:
         chunks = self._application(environ, answer.start)

@@ -10,7 +10,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pytest
 import requests
 
-from doctor_maintenance.simulator.mount import isolate, mount
+from doctor_maintenance.simulator.mount import InProcessSession, isolate, mount
 
 
 class Echo:
@@ -30,17 +30,23 @@ class Echo:
         return [self.body]
 
 
-def session(application: Echo) -> requests.Session:
-    made = requests.Session()
+@pytest.fixture(params=[requests.Session, InProcessSession])
+def kind(request: pytest.FixtureRequest) -> type[requests.Session]:
+    kind: type[requests.Session] = request.param
+    return kind
+
+
+def session(application: Echo, kind: type[requests.Session] = requests.Session) -> requests.Session:
+    made = kind()
     isolate(made)
     mount(made, "http://here.sim", application)
     return made
 
 
-def test_request_arrives_whole() -> None:
+def test_request_arrives_whole(kind: type[requests.Session]) -> None:
     echo = Echo()
 
-    session(echo).post(
+    session(echo, kind).post(
         "http://here.sim/a%20b/c?x=1&x=2", data="körper".encode(), headers={"X-Odd": "yes"}
     )
 
@@ -53,10 +59,10 @@ def test_request_arrives_whole() -> None:
     assert echo.got == "körper".encode()
 
 
-def test_answer_arrives_whole() -> None:
+def test_answer_arrives_whole(kind: type[requests.Session]) -> None:
     echo = Echo("418 I'm a teapot", b"\x00\xff", Content_Type="application/x", X_Two="2")
 
-    answer = session(echo).get("http://here.sim/")
+    answer = session(echo, kind).get("http://here.sim/")
 
     assert (answer.status_code, answer.reason) == (418, "I'm a teapot")
     assert answer.content == b"\x00\xff"
@@ -64,7 +70,7 @@ def test_answer_arrives_whole() -> None:
     assert answer.headers["X-Two"] == "2"
 
 
-def test_redirect_is_followed_within_the_application() -> None:
+def test_redirect_is_followed_within_the_application(kind: type[requests.Session]) -> None:
     class Redirect(Echo):
         def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
             if environ["PATH_INFO"] == "/old":
@@ -72,15 +78,15 @@ def test_redirect_is_followed_within_the_application() -> None:
                 return [b""]
             return super().__call__(environ, start)
 
-    answer = session(Redirect(body=b"here")).get("http://here.sim/old")
+    answer = session(Redirect(body=b"here"), kind).get("http://here.sim/old")
 
     assert answer.text == "here"
     assert [each.status_code for each in answer.history] == [302]
 
 
-def test_address_that_nothing_is_mounted_at_refuses_at_once() -> None:
+def test_address_that_nothing_is_mounted_at_refuses_at_once(kind: type[requests.Session]) -> None:
     with pytest.raises(requests.ConnectionError, match="elsewhere"):
-        session(Echo()).get("http://elsewhere.sim/x")
+        session(Echo(), kind).get("http://elsewhere.sim/x")
 
 
 def test_answer_is_closed_even_if_the_application_fails_halfway() -> None:
@@ -104,3 +110,25 @@ def test_answer_is_closed_even_if_the_application_fails_halfway() -> None:
         made.get("http://here.sim/")
 
     assert closed == [True]
+
+
+REQUESTS: list[tuple[str, dict[str, Any]]] = [
+    ("GET", {"params": {"all_tenants": "1", "host": "compute1"}, "headers": {"X-Auth-Token": "t"}}),
+    ("POST", {"json": {"server": {"name": "körper"}}, "allow_redirects": False}),
+    ("PUT", {"data": b"{}", "headers": {"content-type": "application/json", "accept": "*"}}),
+    ("DELETE", {"headers": {"User-Agent": "me", "Accept": None}}),
+    ("GET", {"cookies": {"a": "b"}}),
+    ("POST", {"data": {"form": "1"}, "auth": ("me", "secret")}),
+]
+
+
+@pytest.mark.parametrize(("method", "named"), REQUESTS)
+def test_what_is_sent_in_process_is_what_requests_sends(method: str, named: dict[str, Any]) -> None:
+    asked = []
+    for one in (requests.Session, InProcessSession):
+        echo = Echo(Content_Type="text/plain")
+        answer = session(echo, one).request(method, "http://here.sim/a b?x=1", **named)
+        sent = {name: value for name, value in echo.asked.items() if name != "wsgi.input"}
+        asked.append((sent, echo.got, answer.url, dict(answer.headers), answer.encoding))
+
+    assert asked[0] == asked[1]
