@@ -4,18 +4,24 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+import database_servers
 import pytest
 import requests
+from sqlalchemy import create_engine, text
 
 from doctor_maintenance.admin_tool.assembly import AdminTool, ToolRules, assemble, embedded_bus
+from doctor_maintenance.admin_tool.database.tables import metadata
 from doctor_maintenance.admin_tool.host_side import HostSideRules
 from doctor_maintenance.admin_tool.http_driver import HttpDriver, HttpTransport
 from doctor_maintenance.admin_tool.journal import MemoryJournal
@@ -338,3 +344,57 @@ def shared_world() -> World:
 @pytest.fixture
 def make_world() -> type[World]:
     return World
+
+
+GIVEN = os.environ.get("DOCTOR_MAINTENANCE_TEST_DATABASE")
+"""The URL of an empty database that tests may empty again, if there is one."""
+
+DATABASES = [
+    "sqlite",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in database_servers.SERVERS),
+    *(["given"] if GIVEN else []),
+]
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[Callable[[str], str]]:
+    """Return what tells the URL of a database server: one of our own, started when it is asked for first."""
+    running: dict[str, str] = {}
+    with ExitStack() as stack:
+
+        def url_of(name: str) -> str:
+            missing = database_servers.missing(name)
+            if missing is not None:
+                pytest.skip(f"{name}: {missing}")
+            if name not in running:
+                running[name] = stack.enter_context(database_servers.SERVERS[name]())
+            return running[name]
+
+        yield url_of
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(
+    request: pytest.FixtureRequest, tmp_path: Path, server_url: Callable[[str], str]
+) -> Iterator[str]:
+    """Return the URL of an empty database: SQLite, each server that is installed, and the one that is given.
+
+    ``DOCTOR_MAINTENANCE_TEST_DATABASE=postgresql+psycopg://…`` or ``mysql+pymysql://…`` gives one.
+    """
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'journal.sqlite3'}"
+        return
+    url = GIVEN if request.param == "given" else server_url(request.param)
+    assert url is not None
+    empty(url)
+    yield url
+    if request.param == "given":
+        empty(url)
+
+
+def empty(url: str) -> None:
+    engine = create_engine(url)
+    metadata.drop_all(engine)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+    engine.dispose()

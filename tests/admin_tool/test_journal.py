@@ -1,13 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The journal: one test body for memory and for every database that there is.
-
-SQLite always; a server with ``DOCTOR_MAINTENANCE_TEST_DATABASE=postgresql+psycopg://…`` or ``mysql+pymysql://…``,
-an empty database that the tests may empty again.
-"""
+"""The journal: one test body for memory and for every database that there is; see ``database_url`` in conftest.py."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -49,7 +44,6 @@ from doctor_maintenance.protocol import (
     Verdict,
 )
 
-SERVER = os.environ.get("DOCTOR_MAINTENANCE_TEST_DATABASE")
 RULES = SessionRules(
     admin_project_id="admin", base_url="http://tool", only_if_agreed=frozenset("b")
 )
@@ -75,22 +69,9 @@ def request(session_id: str = "s") -> SessionRequest:
     )
 
 
-def empty(url: str) -> None:
-    engine = create_engine(url)
-    metadata.drop_all(engine)
-    with engine.begin() as connection:
-        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
-    engine.dispose()
-
-
-@pytest.fixture(params=["sqlite"] if SERVER is None else ["sqlite", "server"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if SERVER is None or request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'journal.sqlite3'}"
-        return
-    empty(SERVER)
-    yield SERVER
-    empty(SERVER)
+@pytest.fixture
+def url(database_url: str) -> str:
+    return database_url
 
 
 Tool = Callable[..., SqlJournal]

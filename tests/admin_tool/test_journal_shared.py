@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -91,11 +90,11 @@ class FailingJournal(SqlJournal):
 class Tool:
     """An admin tool on the shared journal."""
 
-    def __init__(self, world: Any, folder: Path, name: str) -> None:
+    def __init__(self, world: Any, database_url: str, name: str) -> None:
         self.world = world
         self.url = f"http://{name}.sim"
         self.process = Process(world.clock)
-        self.database = Database(f"sqlite:///{folder / 'journal.sqlite3'}")
+        self.database = Database(database_url)
         self.journal = FailingJournal(self.database, name, self.url)
         self.tool: AdminTool = assemble(
             clock=self.process,
@@ -145,9 +144,9 @@ class Tool:
 
 
 @pytest.fixture
-def pair(world: Any, tmp_path: Path) -> Iterator[tuple[Any, Tool, Tool]]:
+def pair(world: Any, database_url: str) -> Iterator[tuple[Any, Tool, Tool]]:
     """Return a world, and two tools; operators and projects find the first one."""
-    tools = [Tool(world, tmp_path, name) for name in ("one", "other")]
+    tools = [Tool(world, database_url, name) for name in ("one", "other")]
     at_front(world, tools[0])
     yield world, *tools
     for tool in tools:
@@ -418,15 +417,15 @@ def test_a_tool_that_cannot_show_that_it_lives_lets_go_before_it_is_taken_for_de
     run_until(world, other.drives)
 
 
-def test_a_session_of_another_cloud_is_left_alone(world: Any, tmp_path: Path) -> None:
-    first = Tool(world, tmp_path, "one")
+def test_a_session_of_another_cloud_is_left_alone(world: Any, database_url: str) -> None:
+    first = Tool(world, database_url, "one")
     first.begin("compute1")
     first.process.dead = True
     with first.database.writing("pretend") as connection:
         connection.exec_driver_sql(
             f"UPDATE sessions SET rules = replace(rules, '{world.admin_project}', 'elsewhere')"
         )
-    again = Tool(world, tmp_path, "one")
+    again = Tool(world, database_url, "one")
 
     assert again.drives() is False
     assert len(again.ask("GET", "/v1/maintenance").json()["sessions"]) == 1
@@ -435,9 +434,9 @@ def test_a_session_of_another_cloud_is_left_alone(world: Any, tmp_path: Path) ->
 
 
 def test_a_session_that_cannot_be_read_keeps_no_other_from_being_driven(
-    world: Any, tmp_path: Path
+    world: Any, database_url: str
 ) -> None:
-    first = Tool(world, tmp_path, "one")
+    first = Tool(world, database_url, "one")
     damaged = first.begin("compute1").json()["session_id"]
     sound = first.begin("compute2").json()["session_id"]
     first.process.dead = True
@@ -445,7 +444,7 @@ def test_a_session_that_cannot_be_read_keeps_no_other_from_being_driven(
         connection.exec_driver_sql(
             f"UPDATE events SET event = '{{\"event\":\"Teleported\"}}' WHERE session_id = '{damaged}'"
         )
-    again = Tool(world, tmp_path, "one")
+    again = Tool(world, database_url, "one")
 
     assert finished(world, again, sound) == "MAINTENANCE_OVER"
     assert again.ask("GET", f"/v1/maintenance/{damaged}").status_code == 404
