@@ -71,6 +71,12 @@ class Process:
     pid: int
     started: int
 
+    @classmethod
+    def of(cls, pid: int) -> Process | None:
+        """Return the process that has an ID now; None: none that runs."""
+        started = _started(pid)
+        return None if started is None else cls(pid, started)
+
     @property
     def alive(self) -> bool:
         """Whether it runs; one that ended and waits for its parent does not."""
@@ -200,9 +206,9 @@ def marked(lab: Lab) -> list[Process]:
     for pid in _pids():
         with contextlib.suppress(OSError):
             variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            started = _started(pid)
-            if mark in variables and started is not None and pid != os.getpid():
-                found.append(Process(pid, started))
+            process = Process.of(pid)
+            if mark in variables and process is not None and pid != os.getpid():
+                found.append(process)
     return found
 
 
@@ -228,7 +234,7 @@ def below(process: Process) -> list[Process]:
     family = [process.pid]
     for member in family:
         family.extend(pid for pid, parent in parents.items() if parent == member)
-    return [Process(pid, started) for pid in family[1:] if (started := _started(pid)) is not None]
+    return [found for pid in family[1:] if (found := Process.of(pid)) is not None]
 
 
 def _wait_gone(processes: Sequence[Process], within_s: float) -> bool:

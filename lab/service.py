@@ -25,14 +25,12 @@ class SetUp:
         commands: run one after the other.
         needs: the steps that come before.
         env: variables besides the usual ones.
-        statuses: the exit statuses that are good.
     """
 
     name: str
     commands: Sequence[Sequence[str]]
     needs: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
-    statuses: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Service:
     """A service.
 
     Attributes:
-        name: its name, and its user in the project ``service`` if it has a type or says so.
+        name: its name, and its user's.
         files: path and text; written before every start.
         folders: made before every start.
         databases: the names of its databases.
@@ -50,8 +48,6 @@ class Service:
         set_up: what is done once.
         steps: what is done at every start, where commands and daemons do not say it.
         daemons: its processes.
-        clear: undoes what its steps made outside the lab's folders (namespaces, mounts); must bear that there is
-            nothing to undo.
     """
 
     name: str
@@ -64,7 +60,14 @@ class Service:
     set_up: tuple[SetUp, ...] = ()
     steps: tuple[Step, ...] = ()
     daemons: tuple[Daemon, ...] = ()
-    clear: Callable[[], None] | None = None
+
+
+def _no_needs(host: str) -> tuple[str, ...]:
+    return ()
+
+
+def _no_variables(host: str) -> Mapping[str, str]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +75,29 @@ class Parts:
     """What a kind of lab adds to the services that all have.
 
     Attributes:
-        services: services of its own.
         compute_options: of the configuration of one host's nova-compute, over what all have.
         compute_argv: the command of one host's nova-compute, given its configuration file.
+        run_options: the project's options for a run on this lab, by group.
+        external_range: the range that floating IPs come from.
+        image: puts the guests' image there, if it is not; called with the operator's rights when Glance serves.
+        services: services of its own.
+        compute_env: variables of one host's nova-compute.
         compute_needs: the steps before one host's nova-compute.
         network_options: of Neutron's configuration, over what all have.
+        network_env: variables of Neutron.
         network_needs: the steps before Neutron.
-        network_path: folders that Neutron's Python finds modules in.
-        image: puts the guests' image there, if it is not; called with the operator's rights when Glance serves.
-        run_options: the project's options for a run on this lab, by group.
+        note: what a reader of a report must know of this kind; empty: nothing.
     """
 
-    services: tuple[Service, ...]
     compute_options: Callable[[str], Sections]
     compute_argv: Callable[[str, Path], Sequence[str]]
-    network_options: Sections
     run_options: Sections
+    external_range: str
     image: Callable[[Connection], None]
-    compute_needs: Callable[[str], tuple[str, ...]] = lambda host: ()
+    services: tuple[Service, ...] = ()
+    compute_env: Callable[[str], Mapping[str, str]] = _no_variables
+    compute_needs: Callable[[str], tuple[str, ...]] = _no_needs
+    network_options: Sections = field(default_factory=dict)
+    network_env: Mapping[str, str] = field(default_factory=dict)
     network_needs: tuple[str, ...] = ()
-    network_path: tuple[Path, ...] = ()
+    note: str = ""

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Installs what a lab runs: Debian's database and message bus, and the services in an environment of their own.
+
+What is installed stands in files: ``packages.txt``, ``requirements.txt`` and ``constraints.txt`` beside this one, and
+the first two again in the folder of a kind that needs more. A stamp, written last, holds the digest of those files,
+so that an interrupted or outdated installation is never taken for a good one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from doctor_maintenance.exceptions import PreconditionError
+from lab.layout import Kind, Lab
+
+_HERE = Path(__file__).parent
+_CONSTRAINTS = _HERE / "constraints.txt"
+_POLICY = Path("/usr/sbin/policy-rc.d")
+_REFUSE = "#!/bin/sh\n# Nothing that is being installed for the lab is started as a service of the machine.\nexit 101\n"
+
+Say = Callable[[str], None]
+
+
+def install(lab: Lab, say: Say) -> None:
+    """Install what is not there yet; blocks, minutes the first time.
+
+    Args:
+        lab: what it is for; its kind decides what, its root where.
+        say: told what is being done.
+
+    Raises:
+        PreconditionError: it cannot be installed here; the message says what is missing, or names the log.
+    """
+    lab.root.mkdir(parents=True, exist_ok=True)
+    with _alone(lab, say):
+        missing = missing_packages(lab.kind)
+        if missing:
+            _install_packages(lab, missing, say)
+        if not _stamped(lab):
+            _install_services(lab, say)
+
+
+def installed(lab: Lab) -> bool:
+    """Return whether all that a lab runs is installed."""
+    return not missing_packages(lab.kind) and _stamped(lab)
+
+
+def missing_packages(kind: Kind) -> list[str]:
+    """Return the Debian packages that a kind of lab needs and that are not installed.
+
+    Raises:
+        PreconditionError: this is no Debian.
+    """
+    query = shutil.which("dpkg-query")
+    if query is None:
+        raise PreconditionError(
+            "the lab installs Debian packages, and this machine has no dpkg; run it on Debian 12 or newer"
+        )
+    wanted = [line for path in files(kind, "packages.txt") for line in _lines(path)]
+    told = subprocess.run(
+        [query, "--show", "--showformat=${Package} ${db:Status-Status}\n", *wanted],
+        capture_output=True,
+        text=True,
+        check=False,  # it is 1 where a package is not known at all
+    ).stdout
+    there = {line.split()[0] for line in told.splitlines() if line.endswith(" installed")}
+    return [package for package in wanted if package not in there]
+
+
+def files(kind: Kind, name: str) -> list[Path]:
+    """Return the files of that name that hold for a kind: the common one, and the kind's own if it has one."""
+    own = _HERE / kind.value.replace("-", "_") / name
+    return [path for path in (_HERE / name, own) if path.exists()]
+
+
+def _install_packages(lab: Lab, packages: Sequence[str], say: Say) -> None:
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise PreconditionError(
+            f"the Debian packages {', '.join(packages)} are missing, and only root can install them; "
+            f"run `apt-get install --no-install-recommends {' '.join(packages)}` as root"
+        )
+    say(f"installing {len(packages)} Debian packages: {', '.join(packages)}")
+    log = lab.root / "install-packages.log"
+    apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
+    with _services_not_started():
+        _call([*apt, "update"], log)
+        _call([*apt, "install", "--no-install-recommends", *packages], log)
+
+
+def _install_services(lab: Lab, say: Say) -> None:
+    say(f"installing OpenStack's services into {lab.venv} (2 to 4 minutes)")
+    log = lab.root / "install-services.log"
+    python = lab.venv / "bin" / "python"
+    if not python.exists() or not _runs(python):
+        shutil.rmtree(lab.venv, ignore_errors=True)
+        _call([sys.executable, "-m", "venv", str(lab.venv)], log)
+    wanted = [word for path in files(lab.kind, "requirements.txt") for word in ("-r", str(path))]
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+    _call([*pip, "--constraint", str(_CONSTRAINTS), *wanted], log)
+    _stamp(lab).write_text(_digest(lab.kind), encoding="utf-8")
+
+
+def _call(argv: Sequence[str], log: Path) -> None:
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OS_", "PYTHON"))
+    }
+    environment["DEBIAN_FRONTEND"] = "noninteractive"
+    with log.open("ab") as output:
+        status = subprocess.call(
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
+        )
+    if status != 0:
+        last = "\n  ".join(log.read_text(errors="replace").splitlines()[-8:])
+        raise PreconditionError(
+            f"`{' '.join(argv[:6])} …` failed with exit status {status}; the end of {log}:\n  {last}"
+        )
+
+
+def _runs(python: Path) -> bool:
+    return subprocess.call([str(python), "-c", ""], stderr=subprocess.DEVNULL) == 0
+
+
+@contextlib.contextmanager
+def _alone(lab: Lab, say: Say) -> Iterator[None]:
+    with (lab.root / "install.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another installation to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _services_not_started() -> Iterator[None]:
+    """Keep Debian from starting what is installed; see invoke-rc.d(8)."""
+    if _POLICY.exists():
+        yield
+        return
+    _POLICY.write_text(_REFUSE, encoding="utf-8")
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink()
+
+
+def _stamped(lab: Lab) -> bool:
+    try:
+        return _stamp(lab).read_text(encoding="utf-8") == _digest(lab.kind)
+    except FileNotFoundError:
+        return False
+
+
+def _stamp(lab: Lab) -> Path:
+    return lab.venv / f".installed-{lab.kind}"
+
+
+def _digest(kind: Kind) -> str:
+    digest = hashlib.sha256()
+    for path in (*files(kind, "requirements.txt"), _CONSTRAINTS):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _lines(path: Path) -> list[str]:
+    lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
+    return [line for line in lines if line]

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a new cloud is given before anybody can use it: users, a catalogue, an image, an external network.
+
+Each function may be called again, and leaves alone what is there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from openstack.connection import Connection
+from openstack.identity.v3._proxy import Proxy as IdentityProxy
+
+from doctor_maintenance import cloud
+from doctor_maintenance.exceptions import PreconditionError
+from lab.layout import REGION, Lab
+from lab.service import Service
+from lab.site import Site
+
+EXTERNAL_NETWORK = "public"
+PROJECT = "demo"
+_READY_S = 60.0
+
+
+def operator(site: Site) -> Connection:
+    """Return a connection with the operator's rights."""
+    return cloud.connect(
+        {
+            "auth_url": site.keystone,
+            "username": "admin",
+            "password": site.password,
+            "project_name": "admin",
+        },
+        region_name=REGION,
+        connect_retries=3,
+    )
+
+
+def identity(site: Site, services: Iterable[Service]) -> None:
+    """Create the services' users and the catalogue, and a project with an ordinary user."""
+    keystone = operator(site).identity
+    assert isinstance(keystone, IdentityProxy)  # and not that of Keystone's second version
+    roles = {role.name: role for role in keystone.roles()}
+    domain = keystone.find_domain("Default", ignore_missing=False).id
+    project = keystone.find_project("service") or keystone.create_project(
+        name="service", domain_id=domain
+    )
+    known = {service.name for service in keystone.services()}
+    users = {user.name: user for user in keystone.users()}
+    for service in services:
+        if service.user:
+            user = users.get(service.name) or keystone.create_user(
+                name=service.name, password=site.password, domain_id=domain
+            )
+            for role in ("admin", "service"):
+                keystone.assign_project_role_to_user(project, user, roles[role])
+        if service.type is not None and service.name not in known:
+            entry = keystone.create_service(name=service.name, type=service.type)
+            for interface in ("public", "internal", "admin"):
+                keystone.create_endpoint(
+                    service_id=entry.id,
+                    interface=interface,
+                    url=service.endpoint,
+                    region_id=REGION,
+                )
+    demo = keystone.find_project(PROJECT) or keystone.create_project(name=PROJECT, domain_id=domain)
+    member = users.get(PROJECT) or keystone.create_user(
+        name=PROJECT, password=site.password, domain_id=domain
+    )
+    keystone.assign_project_role_to_user(demo, member, roles["member"])
+
+
+def network(site: Site, external_range: str) -> None:
+    """Create the network that floating IPs come from."""
+    neutron = operator(site).network
+    if neutron.find_network(EXTERNAL_NETWORK) is not None:
+        return
+    external = neutron.create_network(
+        name=EXTERNAL_NETWORK,
+        is_router_external=True,
+        provider_network_type="flat",
+        provider_physical_network="physnet1",
+    )
+    neutron.create_subnet(
+        name=EXTERNAL_NETWORK,
+        network_id=external.id,
+        ip_version=4,
+        cidr=external_range,
+        is_dhcp_enabled=False,
+    )
+
+
+def hosts_known(site: Site, stopping: threading.Event) -> None:
+    """Wait until Nova's scheduler has found every host; blocks.
+
+    Raises:
+        PreconditionError: it has not within a minute.
+    """
+    nova = operator(site).compute
+    found: set[str] = set()
+    for _ in range(int(_READY_S * 2)):
+        found = {host.name for host in nova.hypervisors() if host.state == "up"}
+        if found >= set(site.lab.hosts):
+            return
+        if stopping.wait(0.5):
+            raise PreconditionError("not waited for any more")
+    missing = ", ".join(sorted(set(site.lab.hosts) - found))
+    raise PreconditionError(f"nova does not know {missing} after {_READY_S:g} s")
+
+
+def clouds(site: Site) -> dict[str, dict[str, object]]:
+    """Return the entries of ``clouds.yaml``: the operator, and the ordinary user."""
+    return {
+        name: {
+            "auth": {
+                "auth_url": site.keystone,
+                "username": user,
+                "password": site.password,
+                "project_name": user,
+                "user_domain_name": "Default",
+                "project_domain_name": "Default",
+            },
+            "region_name": REGION,
+            "identity_api_version": 3,
+        }
+        for name, user in clouds_of(site.lab).items()
+    }
+
+
+def clouds_of(lab: Lab) -> dict[str, str]:
+    """Return the names of a lab's clouds, and the user of each."""
+    return {"lab": "admin", "lab-demo": PROJECT}
