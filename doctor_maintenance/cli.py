@@ -95,7 +95,7 @@ def _run(name: str, summary: str, words: list[str]) -> int:
 
         config.add_arguments(parser)
         args = parser.parse_intermixed_args(words)
-        settings = config.load(args)
+        settings = config.load(args, files=getattr(module, "config_files", _none)(args))
     else:
         args = parser.parse_intermixed_args(words)
         settings = Settings()
@@ -103,6 +103,11 @@ def _run(name: str, summary: str, words: list[str]) -> int:
     status = module.run(args, settings)
     assert isinstance(status, int)
     return status
+
+
+def _none(args: argparse.Namespace) -> Sequence[str]:
+    """Return the files that a subcommand reads of itself: most read none."""
+    return ()
 
 
 def _top_parser(known: dict[str, str]) -> argparse.ArgumentParser:

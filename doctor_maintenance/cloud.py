@@ -47,6 +47,7 @@ def connect(
     cacert: str | None = None,
     timeout_s: float = 30.0,
     connect_retries: int = 0,
+    clouds_file: str | None = None,
 ) -> Connection:
     """Return a connection; nothing is asked of the cloud before it is used.
 
@@ -62,13 +63,14 @@ def connect(
         timeout_s: for one request, in seconds (> 0).
         connect_retries: how often a request without an answer is sent again. Retrying sleeps in the
             caller's thread, so it is 0 where a Clock does the waiting.
+        clouds_file: the ``clouds.yaml`` that a name is looked up in; None: the usual places.
 
     Raises:
         PreconditionError: there is no such cloud in ``clouds.yaml``, or it is not complete.
     """
     carrier = http if http is not None else http_session()
     if isinstance(cloud, str):
-        region = _named_region(cloud, carrier, timeout_s)
+        region = _named_region(cloud, carrier, timeout_s, clouds_file)
     else:
         session = keystone_session.Session(
             auth=_password(cloud),
@@ -119,6 +121,7 @@ def connect_by(settings: CloudSettings, http: requests.Session | None = None) ->
         cacert=settings.cacert,
         timeout_s=settings.request_timeout_s,
         connect_retries=settings.connect_retries,
+        clouds_file=settings.clouds_file,
     )
 
 
@@ -204,10 +207,13 @@ def reason(answer: requests.Response) -> str:
     return str(body)[:200]
 
 
-def _named_region(name: str, carrier: requests.Session, timeout_s: float) -> Any:
+def _named_region(
+    name: str, carrier: requests.Session, timeout_s: float, clouds_file: str | None
+) -> Any:
     named = os.environ.get("OS_CLIENT_CONFIG_FILE")
+    usual = [named, *loader.CONFIG_FILES] if named else None
     config = OpenStackConfig(
-        config_files=[named, *loader.CONFIG_FILES] if named else None,
+        config_files=usual if clouds_file is None else [clouds_file],
         load_envvars=False,  # other OS_* variables come through our own settings
         app_name=APP_NAME,
         # a function that makes one does as well as the class

@@ -70,6 +70,10 @@ class CloudSettings:
         "The name of a cloud in clouds.yaml; it excludes the other credentials.",
         env="OS_CLOUD",
     )
+    clouds_file: str | None = option(
+        None,
+        "The clouds.yaml that os_cloud is looked up in; without it, OS_CLIENT_CONFIG_FILE and the usual places.",
+    )
     auth_url: str | None = option(None, "The URL of Keystone, with /v3.", env="OS_AUTH_URL")
     username: str | None = option(None, "The user's name.", env="OS_USERNAME")
     password: str | None = option(None, "The user's password.", env="OS_PASSWORD", secret=True)
@@ -99,6 +103,16 @@ class CloudSettings:
     )
     connect_retries: int = option(
         2, "How often a request that found no connection is tried again.", low=0, high=20
+    )
+    image: str = option("cirros", "The name or ID of the image that instances are built from.")
+    external_network: str | None = option(
+        None,
+        "The name or ID of the network that floating IPs come from; without it, the only external one, or the first "
+        "by name.",
+    )
+    note: str | None = option(
+        None,
+        "What a reader of a report must know of this cloud, where not all of it is what it seems.",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +39,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cloud",
         metavar="NAME",
-        help="run on the OpenStack of this name in clouds.yaml instead of an embedded cloud",
+        help="run on the OpenStack of this name in clouds.yaml instead of an embedded cloud; `lab`: on the one that "
+        "`doctor-maintenance lab up` has started",
     )
     parser.add_argument(
         "--fault",
@@ -58,13 +60,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
         config.add_flag(parser, group, name, flag)
 
 
+def config_files(args: argparse.Namespace) -> Sequence[str]:
+    """Return the file with the options of the lab, if it is what is run on."""
+    if args.cloud is None or args.cloud.partition(":")[0] != "lab":
+        return ()
+    from lab.found import settings_file
+
+    return (str(settings_file(args.cloud)),)
+
+
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run the scenarios one after another; 0 if every verdict is good."""
     from doctor_maintenance.runner.asking import with_faults
     from doctor_maintenance.scenario import find_scenarios, load_scenarios
 
     if args.cloud is not None:
-        cloud = replace(settings.cloud, kind="openstack", os_cloud=args.cloud)
+        name = args.cloud.partition(":")[0]  # a lab is called `lab` in its own clouds.yaml
+        cloud = replace(settings.cloud, kind="openstack", os_cloud=name)
         settings = replace(settings, cloud=cloud)
     names = tuple(load_scenarios()) if args.all else tuple(args.scenario or [DEFAULT_SCENARIO])
     chosen = [with_faults(scenario, args.fault) for scenario in find_scenarios(names)]

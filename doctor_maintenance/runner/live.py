@@ -175,6 +175,8 @@ class LiveStage(CommonStage):
             spec=Spec(
                 run_id=self.run_id,
                 applications=(),
+                image=settings.cloud.image,
+                external_network=settings.cloud.external_network,
                 service_port=settings.probe.port,
                 poll_s=POLL_S,
             ),

@@ -27,7 +27,7 @@ from doctor_maintenance.runner.live import LiveCloud, LiveStage, embedded_cloud,
 from doctor_maintenance.runner.play import play
 from doctor_maintenance.runner.recorder import Recorder
 from doctor_maintenance.scenario import Scenario
-from doctor_maintenance.settings import Settings
+from doctor_maintenance.settings import CloudSettings, Settings
 from doctor_maintenance.workers import Outcome, ThreadWorkers
 
 LOG = logging.getLogger(__name__)
@@ -111,10 +111,15 @@ def run_live(
         verdict=_verdict(trace, error),
         trace=trace,
         duration_s=clock.now() - began,
-        cloud="embedded" if embedded else settings.cloud.os_cloud or "openstack",
+        cloud="embedded" if embedded else _named(settings.cloud),
         seed=settings.seed if embedded else None,
         left=tuple(left),
     )
+
+
+def _named(cloud: CloudSettings) -> str:
+    name = cloud.os_cloud or "openstack"
+    return name if cloud.note is None else f"{name} ({cloud.note})"
 
 
 def _verdict(trace: Trace, error: MaintenanceError | None) -> Verdict:
