@@ -30,7 +30,7 @@ MARK = "DOCTOR_MAINTENANCE_LAB_HOME"
 GRACE_S = 5.0
 """How long a daemon may take to end when asked to, in seconds; nova-compute ignores SIGTERM at times."""
 
-_LOOK_S = 0.1
+_LOOK_S = 0.25
 _KEPT = ("LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 
 
@@ -97,6 +97,7 @@ def environment(lab: Lab, more: Mapping[str, str] | None = None) -> dict[str, st
         "PATH": f"{lab.venv}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(lab.run / "home"),
         MARK: str(lab.home),
+        "SPT_NOENV": "1",  # setproctitle would write a daemon's title over what the kernel shows of its mark
         **(more or {}),
     }
 

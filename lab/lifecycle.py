@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -68,7 +69,7 @@ def _up(site: Site, say: Say) -> list[Took]:
     began = WallClock().now()
     parts = catalogue.parts_of(site)
     services = catalogue.services_of(site, parts)
-    (lab.run / "up").unlink(missing_ok=True)
+    _up_file(lab).unlink(missing_ok=True)
     _write(site, parts, services)
 
     def told(took: Took) -> None:
@@ -76,7 +77,8 @@ def _up(site: Site, say: Say) -> list[Took]:
 
     done = steps.run(starting.steps_of(site, parts, services), told)
     _complete(lab).touch()
-    (lab.run / "up").touch()
+    names = [daemon.name for service in services for daemon in service.daemons]
+    _up_file(lab).write_text(json.dumps(names), encoding="utf-8")
     say(
         f"the lab {lab.name} is up after {WallClock().now() - began:.1f} s; run scenarios on it with"
     )
@@ -107,12 +109,17 @@ def reset(lab: Lab) -> None:
 
 def is_up(lab: Lab) -> bool:
     """Return whether a lab came up and all its daemons still run."""
-    names = daemons.records(lab)
-    return (
-        (lab.run / "up").exists()
-        and bool(names)
-        and all(daemons.find(lab, name) is not None for name in names)
-    )
+    names = expected(lab)
+    return bool(names) and all(daemons.find(lab, name) is not None for name in names)
+
+
+def expected(lab: Lab) -> list[str]:
+    """Return the names of the daemons that a lab had when it came up; none if it is down, or never did."""
+    try:
+        names = json.loads(_up_file(lab).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    return [str(name) for name in names]
 
 
 def labs_up(root: Path) -> list[Lab]:
@@ -127,7 +134,7 @@ def cloud_name(lab: Lab) -> str:
 
 def _down(lab: Lab) -> None:
     names = daemons.records(lab)
-    (lab.run / "up").unlink(missing_ok=True)
+    _up_file(lab).unlink(missing_ok=True)
     waves = (
         [name for name in names if name not in (*_LAST, *_VERY_LAST)],
         [name for name in names if name in _LAST],
@@ -205,6 +212,10 @@ def private(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(text, encoding="utf-8")
+
+
+def _up_file(lab: Lab) -> Path:
+    return lab.run / "up.json"
 
 
 def _complete(lab: Lab) -> Path:

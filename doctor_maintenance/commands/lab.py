@@ -109,7 +109,7 @@ def _status(lab: Lab) -> int:
     from lab import daemons, lifecycle
     from lab.memory import used_mb
 
-    names = daemons.records(lab)
+    names = sorted({*daemons.records(lab), *lifecycle.expected(lab)})
     total = 0.0
     for name in names:
         process = daemons.find(lab, name)

@@ -56,10 +56,10 @@ class Records:
         fresh.replace(path)
         self.ring()
 
-    def change(self, instance_id: str, host: str, **fields: Any) -> None:
+    def change(self, instance_id: str, on: str, /, **fields: Any) -> None:
         """Change fields of a guest's record, if the guest is on that host."""
         record = self.get(instance_id)
-        if record is not None and record["host"] == host:
+        if record is not None and record["host"] == on:
             self.put({**record, **fields})
 
     def remove(self, instance_id: str, host: str) -> None:
