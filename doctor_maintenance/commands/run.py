@@ -71,7 +71,7 @@ def config_files(args: argparse.Namespace) -> Sequence[str]:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run the scenarios one after another; 0 if every verdict is good."""
-    from doctor_maintenance.runner.asking import with_faults
+    from doctor_maintenance.runner.asking import on_a_real_cloud, with_faults
     from doctor_maintenance.scenario import find_scenarios, load_scenarios
 
     if args.cloud is not None:
@@ -80,6 +80,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         settings = replace(settings, cloud=cloud)
     names = tuple(load_scenarios()) if args.all else tuple(args.scenario or [DEFAULT_SCENARIO])
     chosen = [with_faults(scenario, args.fault) for scenario in find_scenarios(names)]
+    if settings.cloud.kind != "embedded":
+        chosen, left_out = on_a_real_cloud(chosen, every=args.all)
+        for scenario in left_out:
+            print(f"left out: {scenario.name} (it needs a fault that only the embedded cloud has)")
     _check_names(settings)
     signal.signal(signal.SIGTERM, _as_interrupt)  # a CI job that is canceled cleans up as well
     passed = [

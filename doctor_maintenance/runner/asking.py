@@ -41,6 +41,31 @@ def with_faults(scenario: Scenario, words: Sequence[str]) -> Scenario:
     return in_real_time(scenario)
 
 
+def on_a_real_cloud(
+    scenarios: Sequence[Scenario], *, every: bool
+) -> tuple[list[Scenario], list[Scenario]]:
+    """Return the scenarios that a real cloud can play, and those that it cannot: it fails when it likes.
+
+    Args:
+        scenarios: what is to be played, as it is played in real time.
+        every: whether they were not asked for by name, so that some may be left out.
+
+    Raises:
+        PreconditionError: one that was asked for needs a fault that only the embedded cloud has.
+    """
+    fit = [scenario for scenario in scenarios if not scenario.faults]
+    left_out = [scenario for scenario in scenarios if scenario.faults]
+    if left_out and not every:
+        named = "; ".join(
+            f"{scenario.name} needs {', '.join(fault.name for fault in scenario.faults)}"
+            for scenario in left_out
+        )
+        raise PreconditionError(
+            f"a real cloud has no faults that can be armed: {named}; run it without --cloud"
+        )
+    return fit, left_out
+
+
 def in_real_time(scenario: Scenario) -> Scenario:
     """Return the scenario as it is played in real time: what the cloud cannot do is configured.
 
