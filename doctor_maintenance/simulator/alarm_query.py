@@ -46,6 +46,11 @@ def _check_item(item: object) -> dict[str, Any]:
             f"Query value or traits invalid: value must be one of {sorted(_OPERATORS)} for "
             "dictionary value @ data['op']"
         )
+    if kept["type"] not in (*_TYPES, "datetime", None):
+        raise InvalidRequestError(
+            f"The data type {kept['type']} is not supported. The supported data type list is: "
+            "['integer', 'float', 'string', 'boolean', 'datetime']"
+        )
     if kept["type"] not in _TYPES:
         raise InvalidRequestError(
             f"Query value or traits invalid: value must be one of {list(_TYPES)} for "

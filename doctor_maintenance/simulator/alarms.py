@@ -18,6 +18,7 @@ from typing import Any
 
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import ForbiddenError, InvalidRequestError, NotFoundError
+from doctor_maintenance.protocol import times
 from doctor_maintenance.simulator.alarm_delivery import Delivery
 from doctor_maintenance.simulator.alarm_query import check_query, hits
 from doctor_maintenance.simulator.event_definitions import Event
@@ -126,9 +127,7 @@ class Alarms:
             **fields,
         )
         self.alarms[alarm.id] = alarm
-        self._record(
-            alarm, "creation", {"name": name, "state": alarm.state}, by=(project_id, user_id)
-        )
+        self._record(alarm, "creation", _whole(alarm), by=(project_id, user_id))
         return alarm
 
     def get(self, alarm_id: str, project_id: str | None = None) -> Alarm:
@@ -257,3 +256,27 @@ class Alarms:
             }
         )
         del alarm.history[:-_HISTORY]
+
+
+def _whole(alarm: Alarm) -> dict[str, Any]:
+    """Return an alarm as the entry on its creation tells it, in Aodh's order (checked against aodh 23.0.0)."""
+    return {
+        "alarm_id": alarm.id,
+        "type": "event",
+        "enabled": alarm.enabled,
+        "name": alarm.name,
+        "description": alarm.description,
+        "timestamp": times.to_iso(alarm.changed_at),
+        "user_id": alarm.user_id,
+        "project_id": alarm.project_id,
+        "state": alarm.state,
+        "state_timestamp": times.to_iso(alarm.state_at),
+        "state_reason": alarm.state_reason,
+        "ok_actions": alarm.ok_actions,
+        "alarm_actions": alarm.alarm_actions,
+        "insufficient_data_actions": alarm.insufficient_data_actions,
+        "repeat_actions": alarm.repeat_actions,
+        "time_constraints": alarm.time_constraints,
+        "severity": alarm.severity,
+        "rule": {"event_type": alarm.event_type, "query": alarm.query},
+    }

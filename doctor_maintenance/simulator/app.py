@@ -93,7 +93,8 @@ def _application(service: Service, cloud: SimCloud) -> Flask:
 
 def _finish(response: Response) -> Response:
     """Add what every service answers with."""
-    response.headers["x-openstack-request-id"] = request.environ["simulator.request_id"]
+    if not g.get("without_request_id"):
+        response.headers["x-openstack-request-id"] = request.environ["simulator.request_id"]
     retry_after_s = g.get("retry_after_s")
     if retry_after_s is not None:
         response.headers["Retry-After"] = str(retry_after_s)

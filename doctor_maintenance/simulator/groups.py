@@ -26,7 +26,7 @@ class ServerGroups:
         self._groups: dict[str, ServerGroup] = {}
 
     def create(
-        self, project_id: str, user_id: str, name: str, policy: str, max_per_host: int = 1
+        self, project_id: str, user_id: str, name: str, policy: str, max_per_host: int | None = None
     ) -> ServerGroup:
         """Create a group.
 
@@ -35,7 +35,8 @@ class ServerGroups:
             user_id: who made it.
             name: its name; need not be unique.
             policy: ``anti-affinity``, ``affinity``, ``soft-anti-affinity`` or ``soft-affinity``.
-            max_per_host: how many members an anti-affinity group may have on one host.
+            max_per_host: how many members an anti-affinity group may have on one host; None: nothing was said,
+                so one.
 
         Raises:
             InvalidRequestError: there is no such policy.

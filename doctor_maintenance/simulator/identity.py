@@ -94,7 +94,7 @@ class Identity:
             raise ConflictError(
                 "Conflict occurred attempting to store project - it is not permitted to have two projects with"
                 " either the same name or same id in the same domain: "
-                f"name is {name}, project id {found.id}."
+                f"name is {name}, project id {new_hex(self._rng)}."
             )
         project = Project(new_hex(self._rng), name, domain_id, **fields)
         self.projects[project.id] = project

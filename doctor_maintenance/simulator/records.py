@@ -308,7 +308,7 @@ class ServerGroup:
     project_id: str
     user_id: str
     policy: GroupPolicy
-    max_per_host: int = 1
+    max_per_host: int | None = None
     members: dict[str, None] = field(default_factory=dict)
 
 

@@ -120,7 +120,7 @@ class Scheduler:
                 self._is_on(other, host.name) or believed.get(other, 0.0) > now
                 for other in _others(group, instance)
             )
-            return here < group.max_per_host
+            return here < (group.max_per_host or 1)
         if group.policy is GroupPolicy.AFFINITY:
             hosts = {name for other in _others(group, instance) for name in self._places(other)}
             return not hosts or host.name in hosts

@@ -81,6 +81,13 @@ class SecurityGroups:
     def create_rule(self, group_id: str, direction: str, **fields: Any) -> SecurityRule:
         """Add a rule; raise NetworkRefused if the group has it already."""
         group = self.get(group_id)
+        low, high = fields.get("port_min"), fields.get("port_max")
+        if low is not None and high is not None and low > high:
+            raise NetworkRefused(
+                400,
+                "SecurityGroupInvalidPortRange",
+                "For TCP/UDP protocols, port_range_min must be <= port_range_max",
+            )
         self._network.quotas.check("security_group_rule", group.project_id)
         rule = self._rule(group, direction, **fields)
         for known in group.rules.values():

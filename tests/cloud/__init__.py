@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One contract-test suite for clouds: the simulator keeps what a real OpenStack does, or a test fails on one of the two.
+"""One contract-test suite for clouds: a fact that does not hold on the simulator or on a real OpenStack fails.
 
 Each test runs on the simulator, in process and in virtual time, as part of the normal tests. With
 ``DOCTOR_MAINTENANCE_TEST_CLOUD=NAME``, an operator's entry in ``clouds.yaml``, the same tests run on that cloud; with

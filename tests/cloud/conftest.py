@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -54,7 +55,7 @@ def house(place: Place, talk: Transcript, admin: Voice) -> Iterator[House]:
 
     try:
         built = place.run(tenants.build(made, admin, voice))
-        talk.known.update(_words(built, admin, image))
+        talk.known.update(_words(built, admin, place))
         yield built
     finally:
         left = place.run(made.remove())
@@ -124,9 +125,11 @@ def _an_image(admin: Voice) -> str:
     return str(bootable[0]["name"])
 
 
-def _words(house: House, admin: Voice, image: str) -> dict[str, str]:
+def _words(house: House, admin: Voice, place: Place) -> dict[str, str]:
     """Return the cloud's own words, and what they are called in a transcript."""
-    named = dict.fromkeys(house.ground.hosts, "<host>")
+    services = admin.look("GET", "compute", "/v2.1/os-services").body["services"]
+    named = dict.fromkeys((item["host"] for item in services), "<controller>")
+    named |= dict.fromkeys(house.ground.hosts, "<host>")
     named[house.spec.prefix] = "<run>-"
     named[house.ours.project_id] = "<our project>"
     named[house.theirs.project_id] = "<their project>"
@@ -135,6 +138,11 @@ def _words(house: House, admin: Voice, image: str) -> dict[str, str]:
     named[house.flavor_id] = "<flavor>"
     named[house.ground.image_id] = "<image>"
     named[house.ground.external_network_id] = "<external network>"
+    named[house.spec.run_id] = "<run>"
+    named[place.mailbox.url] = "<mailbox>"
     for service, url in admin.roots.items():
         named[url] = f"<{service}>"
+        path = urlsplit(url).path
+        if path:  # some services link to themselves by a path alone
+            named[f"{path}/"] = "/"
     return named

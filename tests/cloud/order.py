@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""States in their order: a look every few hundredths of a second may miss a short one, but never sees them turned round."""
+"""States in their order: a look now and then may miss a short one, but never sees them turned round."""
 
 from __future__ import annotations
 

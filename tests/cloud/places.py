@@ -19,7 +19,7 @@ from openstack.connection import Connection
 
 from doctor_maintenance.admin_tool.http_driver import HttpTransport
 from doctor_maintenance.admin_tool.notifier import BusDriver, Driver, load_driver
-from doctor_maintenance.clock import Clock, VirtualClock, WallClock
+from doctor_maintenance.clock import VIRTUAL_EPOCH_S, Clock, VirtualClock, WallClock
 from doctor_maintenance.cloud import connect, http_session
 from doctor_maintenance.flow import Flow, FlowTimeout, start
 from doctor_maintenance.serving import serve
@@ -52,6 +52,7 @@ class Place(Protocol):
     Attributes:
         name: the cloud's name.
         clock: what waits.
+        workers: who does blocking work.
         http: carries every request.
         admin: the operator's connection.
         mailbox: keeps what alarms post.
@@ -60,6 +61,7 @@ class Place(Protocol):
 
     name: str
     clock: Clock
+    workers: Workers
     http: requests.Session
     admin: Connection
     mailbox: Mailbox
@@ -85,13 +87,13 @@ class SimulatedPlace:
 
     def __init__(self, profile: str = "fast") -> None:
         self.name = "simulator"
-        self._clock = VirtualClock()
+        self._clock = VirtualClock(VIRTUAL_EPOCH_S + 0.123456)  # so that times have fractions
         self.clock: Clock = self._clock
-        self._workers: Workers = InlineWorkers(self._clock)
+        self.workers: Workers = InlineWorkers(self._clock)
         self.http = requests.Session()
         isolate(self.http)
         self.cloud = SimCloud(
-            self._clock, random.Random(7), get_profile(profile), None, self.http, self._workers
+            self._clock, random.Random(7), get_profile(profile), None, self.http, self.workers
         )
         mount(self.http, SIMULATED, create_app(self.cloud))
         self.mailbox = Mailbox(self.clock, MAILBOX)
@@ -104,7 +106,7 @@ class SimulatedPlace:
 
     def run(self, story: Flow[T], within_s: float = 600.0) -> T:
         """Run a flow to its end, in virtual time."""
-        task = start(self._clock, self._workers, story)
+        task = start(self._clock, self.workers, story)
         self._clock.run_until(lambda: not task.running, self._clock.now() + within_s)
         if task.outcome is None:
             task.cancel()
@@ -131,7 +133,7 @@ class RealPlace:
         self._clock = WallClock()
         self._clock.start()
         self.clock: Clock = self._clock
-        self._workers = ThreadWorkers(self._clock)
+        self.workers = ThreadWorkers(self._clock)
         self.http = http_session()
         self._served = serve(lambda *call: self.mailbox.application(*call))
         self.mailbox = Mailbox(self.clock, self._served.url)
@@ -145,7 +147,7 @@ class RealPlace:
     def run(self, story: Flow[T], within_s: float = 600.0) -> T:
         """Run a flow to its end, in real time."""
         ended = threading.Event()
-        task = start(self._clock, self._workers, story, lambda _: ended.set())
+        task = start(self._clock, self.workers, story, lambda _: ended.set())
         if not ended.wait(within_s):
             self._clock.call(task.cancel)
             raise FlowTimeout(f"a flow did not end within {within_s:g} s")
@@ -164,7 +166,7 @@ class RealPlace:
     def close(self) -> None:
         """End the clock, the workers and the mail box's server."""
         self._served.close()
-        self._workers.close()
+        self.workers.close()
         self._clock.stop()
 
 

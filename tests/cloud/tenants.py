@@ -74,7 +74,9 @@ def build(
     ground = yield from made.check()
     accounts = {item.application: item for item in (yield from made.open_accounts())}
     ours, theirs = (
-        Tenant(name, accounts[name].project_id, voice(name, accounts[name].login), accounts[name].login)
+        Tenant(
+            name, accounts[name].project_id, voice(name, accounts[name].login), accounts[name].login
+        )
         for name in ("ours", "theirs")
     )
     ask = partial(_made, ours.voice)
@@ -84,21 +86,29 @@ def build(
     )
     subnet = yield from flow.blocking(
         lambda: ask(
-            "/v2.0/subnets", "subnet", name=spec.name("sub"), network_id=network["id"], ip_version=4,
+            "/v2.0/subnets",
+            "subnet",
+            name=spec.name("sub"),
+            network_id=network["id"],
+            ip_version=4,
             cidr="10.78.0.0/24",
-        )  # fmt: skip
+        )
     )
     router = yield from flow.blocking(
         lambda: ask(
-            "/v2.0/routers", "router", name=spec.name("router"),
+            "/v2.0/routers",
+            "router",
+            name=spec.name("router"),
             external_gateway_info={"network_id": ground.external_network_id},
-        )  # fmt: skip
+        )
     )
     added = yield from flow.blocking(
         lambda: ours.voice.look(
-            "PUT", "network", f"/v2.0/routers/{router['id']}/add_router_interface",
+            "PUT",
+            "network",
+            f"/v2.0/routers/{router['id']}/add_router_interface",
             {"subnet_id": subnet["id"]},
-        )  # fmt: skip
+        )
     )
     assert added.status == 200, added
     flavors = yield from flow.blocking(
@@ -176,7 +186,9 @@ class Stay:
             self.only(host)
         if group is not None:
             body["os:scheduler_hints"] = {"group": group}
-        server_id = self.keep_server(voice.look("POST", "compute", "/v2.1/servers", body, version=version))
+        server_id = self.keep_server(
+            voice.look("POST", "compute", "/v2.1/servers", body, version=version)
+        )
         seen = self.until(server_id, lambda found: found["status"] in ("ACTIVE", "ERROR"), BOOT_S)
         if host is not None:
             self.only(*self.hosts)
@@ -208,6 +220,19 @@ class Stay:
         )
         return looks[-1]
 
+    def acted(self, server_id: str, action: str) -> list[dict[str, Any]]:
+        """Return an instance's actions of a kind that are over, the newest first."""
+        path = f"/v2.1/servers/{server_id}/os-instance-actions"
+        listed = self.admin.look("GET", "compute", path, version=NEW).body["instanceActions"]
+        found = [item for item in listed if item["action"] == action]
+        shown = [
+            self.admin.look("GET", "compute", f"{path}/{item['request_id']}", version=NEW).body[
+                "instanceAction"
+            ]
+            for item in found
+        ]
+        return [item for item in shown if item["events"] and item["events"][0]["finish_time"]]
+
     def watch(
         self, look: Callable[[], Any], holds: Callable[[Any], bool], within_s: float, what: str
     ) -> list[Any]:
@@ -222,7 +247,12 @@ class Stay:
 
         self.place.run(
             flow.poll(
-                self.place.clock, ask, until=holds, every_s=self.place.look_s, within_s=within_s, what=what
+                self.place.clock,
+                ask,
+                until=holds,
+                every_s=self.place.look_s,
+                within_s=within_s,
+                what=what,
             ),
             within_s + 60.0,
         )
@@ -235,7 +265,9 @@ class Stay:
     def service(self, host: str) -> dict[str, Any]:
         """Return the nova-compute of a host."""
         path = f"/v2.1/os-services?binary=nova-compute&host={host}"
-        found: dict[str, Any] = self.admin.look("GET", "compute", path, version=NEW).body["services"][0]
+        found: dict[str, Any] = self.admin.look("GET", "compute", path, version=NEW).body[
+            "services"
+        ][0]
         return found
 
     def only(self, *hosts: str) -> None:

@@ -42,12 +42,8 @@ def test_deleted_instance_is_there_with_its_task_until_it_is_gone(stay: Stay, ou
     again = ours.ask("DELETE", "compute", path, version=NEW)
 
     assert (deleted.status, deleted.body) == (204, None)
-    states = [
-        (look["status"], look["OS-EXT-STS:task_state"]) if look else "gone" for look in looks
-    ]
-    assert in_order(
-        states, (("ACTIVE", None), ("ACTIVE", "deleting"), ("DELETED", None), "gone")
-    )
+    states = [(look["status"], look["OS-EXT-STS:task_state"]) if look else "gone" for look in looks]
+    assert in_order(states, (("ACTIVE", None), ("ACTIVE", "deleting"), ("DELETED", None), "gone"))
     assert (gone.status, again.status) == (404, 404)
     assert gone.reason == f"Instance {server_id} could not be found."
 
@@ -73,7 +69,9 @@ def test_instance_for_which_there_is_no_host_is_taken_and_ends_in_error_with_a_f
 def test_action_on_an_instance_without_a_host_yet_is_answered_with_404(
     stay: Stay, ours: Voice
 ) -> None:
-    made = ours.look("POST", "compute", "/v2.1/servers", {"server": stay.server_body()}, version=NEW)
+    made = ours.look(
+        "POST", "compute", "/v2.1/servers", {"server": stay.server_body()}, version=NEW
+    )
     server_id = stay.keep_server(made)
 
     stopped = ours.look(
@@ -94,9 +92,12 @@ def test_more_instances_than_the_quota_allows_are_refused_with_403(
 
     try:
         refused = theirs.ask(
-            "POST", "compute", "/v2.1/servers",
-            {"server": {**stay.server_body(), "networks": "none"}}, version=NEW,
-        )  # fmt: skip
+            "POST",
+            "compute",
+            "/v2.1/servers",
+            {"server": {**stay.server_body(), "networks": "none"}},
+            version=NEW,
+        )
     finally:
         admin.look("PUT", "compute", path, {"quota_set": {"instances": before}}, version=NEW)
 

@@ -15,6 +15,7 @@ from typing import Any
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _ID = re.compile(rf"{UUID}|\b[0-9a-f]{{32}}\b")
 _FORMS = (
+    ('Keystone uri="<identity>"', re.compile(r'Keystone uri="[^"]*"')),
     ("<request>", re.compile(r"req-(<id[ 0-9]*>|" + UUID + ")")),
     ("<hash>", re.compile(r"\b[0-9a-f]{56}\b|\b[0-9a-f]{64}\b")),
     ("<mac>", re.compile(r"\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b")),
@@ -27,24 +28,63 @@ _FORMS = (
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00:00|Z)?")
 
 HEADERS = (
-    "Content-Type", "Location", "Vary", "Allow", "Retry-After", "WWW-Authenticate", "X-Subject-Token",
-    "OpenStack-API-Version", "X-OpenStack-Nova-API-Version", "x-openstack-request-id", "x-compute-request-id",
-)  # fmt: skip
+    "Content-Type",
+    "Location",
+    "Vary",
+    "Allow",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Subject-Token",
+    "OpenStack-API-Version",
+    "X-OpenStack-Nova-API-Version",
+    "x-openstack-request-id",
+    "x-compute-request-id",
+)
 """The headers that matter: what a client library reads."""
 
 OWN = frozenset(
     {
-        "adminPass", "cpu_info", "disk_available_least", "free_disk_gb", "free_ram_mb", "local_gb", "local_gb_used",
-        "memory_mb", "memory_mb_used", "vcpus", "vcpus_used", "running_vms", "current_workload",
-        "hypervisor_type", "hypervisor_version", "uptime", "host_time", "users", "load_average", "audit_ids",
-        "generation", "resource_provider_generation", "total", "max_unit", "reserved", "allocation_ratio",
-        "progress", "disk_total_bytes", "memory_total_bytes", "checksum", "os_hash_value", "traceback",
+        "adminPass",
+        "cpu_info",
+        "disk_available_least",
+        "free_disk_gb",
+        "free_ram_mb",
+        "local_gb",
+        "local_gb_used",
+        "memory_mb",
+        "memory_mb_used",
+        "vcpus",
+        "vcpus_used",
+        "running_vms",
+        "current_workload",
+        "hypervisor_type",
+        "hypervisor_version",
+        "uptime",
+        "host_time",
+        "users",
+        "load_average",
+        "audit_ids",
+        "vif_details",
+        "profile",
+        "root_device_name",
+        "generation",
+        "resource_provider_generation",
+        "total",
+        "max_unit",
+        "reserved",
+        "allocation_ratio",
+        "progress",
+        "disk_total_bytes",
+        "memory_total_bytes",
+        "checksum",
+        "os_hash_value",
+        "traceback",
     }
-)  # fmt: skip
+)
 """Fields whose value is the cloud's own: its processor, its size, its load; of those the type is compared."""
 
-NUMBERS = frozenset({"id", "old_instance_type_id", "new_instance_type_id"})
-"""Fields that count up over a cloud's life where they are numbers."""
+NUMBERS = frozenset({"id", "old_instance_type_id", "new_instance_type_id", "revision_number"})
+"""Fields that count up where they are numbers: over a cloud's life, or with every change behind the scenes."""
 
 
 class Transcript:
@@ -67,7 +107,9 @@ class Transcript:
     ) -> None:
         """Note a question and its answer."""
         kept = {name: headers[name] for name in HEADERS if name in headers}
-        self._entries.append({"asked": dict(asked), "status": status, "headers": kept, "body": body})
+        self._entries.append(
+            {"asked": dict(asked), "status": status, "headers": kept, "body": body}
+        )
 
     def entries(self) -> list[dict[str, Any]]:
         """Return what was noted, in the form that is compared."""
@@ -79,6 +121,9 @@ class Transcript:
         return [self._in_form(entry, numbers) for entry in self._entries]
 
     def _in_form(self, value: Any, numbers: Mapping[str, str], name: str = "") -> Any:
+        short = name.rpartition(":")[2]
+        if value is not None and (short in OWN or (short in NUMBERS and isinstance(value, int))):
+            return f"<own {type(value).__name__}>"
         if isinstance(value, dict):
             return {
                 self._text(key, numbers): self._in_form(inner, numbers, key)
@@ -86,11 +131,6 @@ class Transcript:
             }
         if isinstance(value, list):
             return [self._in_form(inner, numbers, name) for inner in value]
-        short = name.rpartition(":")[2]
-        if value is not None and (
-            short in OWN or (short in NUMBERS and isinstance(value, int))
-        ):
-            return f"<own {type(value).__name__}>"
         return self._text(value, numbers) if isinstance(value, str) else value
 
     def _text(self, text: str, numbers: Mapping[str, str]) -> str:
@@ -101,7 +141,10 @@ class Transcript:
 
     def _named(self, text: str) -> str:
         for word in sorted(self.known, key=len, reverse=True):
-            text = text.replace(word, self.known[word])
+            pattern = re.escape(word)
+            if re.fullmatch(r"[\w.]+", word):
+                pattern = rf"(?<![\w-]){pattern}(?![\w-])"
+            text = re.sub(pattern, self.known[word], text)
         return text
 
 

@@ -73,8 +73,10 @@ class Story(Replay):
             "server-create-2.1": self.towards("compute3"),
             "server-create-newest": self.towards("compute1"),
             "servers-detail-2.1-demo": self.rest,
-            "server-of-other-project-as-demo": lambda: self.boot(FOREIGN, ADMIN, None),
-            "server-put-name": lambda: (self.compute.delete(self.names[FOREIGN]), self.rest()),
+            "server-of-other-project-as-demo": lambda: self.begin_to_boot(FOREIGN, ADMIN, None),
+            "server-put-name": lambda: (
+                self.rest(), self.compute.delete(self.names[FOREIGN]), self.rest()
+            ),
             "migrate-to-own-host": self.rest,
             "start": self.rest,
             "live-migrate": lambda: (self.rest(), self.towards("compute2")()),
@@ -115,6 +117,13 @@ class Story(Replay):
         return lambda: self.cloud.faults.add(*fault, times=1)
 
     def boot(self, name: str, project: str, host: str | None, group_id: str | None = None) -> str:
+        instance_id = self.begin_to_boot(name, project, host, group_id)
+        self.rest()
+        return instance_id
+
+    def begin_to_boot(
+        self, name: str, project: str, host: str | None, group_id: str | None = None
+    ) -> str:
         request = BootRequest(
             "g5", "small", self.names[IMAGE], (NetworkRequest(self.names[NETWORK]),), group_id, host
         )
@@ -123,7 +132,6 @@ class Story(Replay):
             project_id, request, user_id=self.cloud.identity.find_user("demo").id
         )[0]
         self.know(name, instance.instance_id)
-        self.rest()
         return instance.instance_id
 
     def move_away(self, name: str) -> None:

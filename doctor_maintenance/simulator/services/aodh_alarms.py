@@ -119,9 +119,12 @@ class _AlarmViews:
 
     def replace(self, alarm_id: str) -> Response:
         context, alarm = require_token(self._cloud), self._find(alarm_id, write=True)
-        fields, _, _ = _fields(_json(), context)
+        sent = _json()
+        fields, _, _ = _fields(sent, context)
         self._alarms.update(alarm, context.user_id, **fields)
-        return json_answer(self._body(alarm))
+        body = self._body(alarm)
+        # Aodh repeats this field as it was sent, and reads it from its database without a fraction.
+        return json_answer(body | {key: sent[key] for key in sent if key == "evaluate_timestamp"})
 
     def delete(self, alarm_id: str) -> Response:
         self._alarms.delete(self._find(alarm_id, write=True).id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 from werkzeug.exceptions import HTTPException
 
 from doctor_maintenance.exceptions import NotFoundError, RequestRefused
@@ -95,6 +95,7 @@ def _refused(error: RequestRefused) -> Response:
 
 
 def _unauthorized(_: UnauthorizedError) -> Response:
+    g.without_request_id = True  # it is refused before Glance gives the request its ID
     response = _error(401, _UNAUTHORIZED)
     response.headers["WWW-Authenticate"] = f'Keystone uri="{base_url()}/identity/v3"'
     return response

@@ -143,7 +143,7 @@ class _ImageViews:
         if image.protected:
             raise ForbiddenError(f"Image {image_id} is protected and cannot be deleted.")
         self._images.delete(image_id)
-        return Response(status=204)
+        return Response(status=204, content_type="text/html; charset=UTF-8")
 
     def upload(self, image_id: str) -> Response:
         if request.mimetype != "application/octet-stream":
@@ -155,7 +155,7 @@ class _ImageViews:
                 f"Image status transition from {image.status} to saving is not allowed"
             )
         self._images.upload(image_id, request.get_data())
-        return Response(status=204)
+        return Response(status=204, content_type="text/html; charset=UTF-8")
 
     def download(self, image_id: str) -> Response:
         image = self._find(image_id)

@@ -150,6 +150,9 @@ def _auth(body: object) -> dict[str, Any]:
     methods = identity.get("methods")
     if not isinstance(methods, list) or not all(isinstance(m, str) for m in methods):
         raise InvalidRequestError("'methods' is a required property")
+    for method in methods:
+        if method not in identity:
+            raise InvalidRequestError(f"Expecting to find {method} in identity. {MALFORMED}")
     return auth
 
 

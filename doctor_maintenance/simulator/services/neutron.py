@@ -6,6 +6,7 @@ The resources are in the ``neutron_…`` files beside this one. Bodies and texts
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
@@ -13,9 +14,10 @@ from werkzeug.exceptions import HTTPException
 
 from doctor_maintenance.exceptions import RequestRefused
 from doctor_maintenance.protocol import times
+from doctor_maintenance.simulator.identity_records import UnauthorizedError
 from doctor_maintenance.simulator.network_records import NetworkRefused
 from doctor_maintenance.simulator.services.answers import base_url, empty, json_answer
-from doctor_maintenance.simulator.services.auth import Context, require_token
+from doctor_maintenance.simulator.services.auth import Context, require_token, unauthorized
 from doctor_maintenance.simulator.services.neutron_kinds import (
     Kind,
     add_views,
@@ -122,7 +124,7 @@ class Neutron:
         _quota_views(views, cloud)
         _cloud_views(views, cloud)
         views.register_error_handler(RequestRefused, _refused)
-        views.app_errorhandler(HTTPException)(_not_routed)
+        views.app_errorhandler(HTTPException)(partial(_not_routed, cloud))
         return views
 
 
@@ -135,7 +137,11 @@ def _refused(error: RequestRefused) -> Response:
     return json_answer(body, error.status)
 
 
-def _not_routed(error: HTTPException) -> Response:
+def _not_routed(cloud: SimCloud, error: HTTPException) -> Response:
+    try:
+        require_token(cloud)  # keystonemiddleware comes before the router
+    except UnauthorizedError as unknown:
+        return unauthorized(unknown)
     if error.code == 404:
         return _refused(NetworkRefused(404, "HTTPNotFound", "The resource could not be found."))
     return _refused(NetworkRefused(error.code or 500, f"HTTP{error.name}", str(error.description)))

@@ -57,6 +57,7 @@ class Kind(ABC, Generic[R]):
     updatable: ClassVar[str] = ""
     admin_only: ClassVar[str] = ""
     filters: ClassVar[str] = ""
+    required: ClassVar[str] = ""
     counts_changes: ClassVar[bool] = True
 
     def __init__(self, cloud: SimCloud) -> None:
@@ -177,6 +178,11 @@ class _KindViews:
     def create(self) -> Response:
         kind, context = self._kind, require_token(self._kind.cloud)
         attributes = _attributes(kind, context, "create", kind.settable)
+        for name in kind.required.split():
+            if attributes.get(name) is None:
+                raise bad_request(
+                    f"Failed to parse request. Required attribute '{name}' not specified"
+                )
         project_id = _project(kind, context, attributes)
         if not context.can_write:
             raise not_authorized(f"rule:create_{kind.name}")

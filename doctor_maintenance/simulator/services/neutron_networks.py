@@ -109,6 +109,7 @@ class Subnets(Kind[Subnet]):
     name = "subnet"
     plural = "subnets"
     missing = ("SubnetNotFound", "Subnet {} could not be found.")
+    required = "network_id"
     settable = (
         "network_id ip_version cidr gateway_ip allocation_pools enable_dhcp dns_nameservers "
         "host_routes ipv6_ra_mode ipv6_address_mode subnetpool_id service_types prefixlen"
@@ -186,6 +187,7 @@ class Ports(Kind[Port]):
     name = "port"
     plural = "ports"
     missing = ("PortNotFound", "Port {} could not be found.")
+    required = "network_id"
     settable = (
         "network_id admin_state_up mac_address fixed_ips device_id device_owner security_groups "
         "allowed_address_pairs port_security_enabled binding:host_id binding:profile "

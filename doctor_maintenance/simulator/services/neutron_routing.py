@@ -152,6 +152,7 @@ class FloatingIpKind(Kind[FloatingIp]):
     name = "floatingip"
     plural = "floatingips"
     missing = ("FloatingIPNotFound", "Floating IP {} could not be found")
+    required = "floating_network_id"
     settable = (
         "floating_network_id port_id fixed_ip_address floating_ip_address subnet_id dns_name "
         "dns_domain"

@@ -65,6 +65,7 @@ class SecurityRuleKind(Kind[SecurityRule]):
     name = "security_group_rule"
     plural = "security_group_rules"
     missing = ("SecurityGroupRuleNotFound", "Security group rule {} does not exist")
+    required = "security_group_id"
     settable = (
         "security_group_id direction ethertype protocol port_range_min port_range_max "
         "remote_ip_prefix remote_group_id remote_address_group_id"

@@ -22,7 +22,7 @@ from doctor_maintenance.simulator.services.nova_call import (
     no_body,
     raw_body,
 )
-from doctor_maintenance.simulator.services.nova_servers import check_lock
+from doctor_maintenance.simulator.services.nova_servers import check_lock, within_sight
 from doctor_maintenance.simulator.services.schema import Schema
 
 BOOLEANS = [
@@ -280,7 +280,7 @@ def action_views(route: Routes) -> None:
         if action.admin:
             call.admin(action.rule)
         else:
-            call.member(action.rule, instance.project_id)
+            call.member(action.rule, within_sight(call, server_id).project_id)
         if name not in _WHILE_LOCKED:
             check_lock(call, instance)
         result = action.act(call, instance, argument)

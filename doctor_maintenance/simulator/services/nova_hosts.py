@@ -22,10 +22,14 @@ _NO_FIGURES = 88
 """From 2.88 on hypervisors have no figures; Placement has them."""
 _RULE = "os_compute_api:os-services"
 _STRING = {"type": "string", "minLength": 1, "maxLength": 255}
+_TRUE = (True, "True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes")
+_FALSE = (False, "False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no")
+_BOOLEAN = {"type": ["boolean", "string"], "enum": [*_TRUE, *_FALSE]}
+"""What Nova takes for a truth (``parameter_types.boolean`` of nova 34)."""
 _UPDATE = {
     "type": "object",
     "properties": {
-        "forced_down": {"type": ["boolean", "string"]},
+        "forced_down": _BOOLEAN,
         "status": {"type": "string", "enum": ["enabled", "disabled"]},
         "disabled_reason": _STRING,
     },
@@ -37,7 +41,7 @@ def _old_update(minor: int) -> dict[str, Any]:
     properties: dict[str, Any] = {"host": _STRING, "binary": _STRING, "disabled_reason": _STRING}
     required = ["host", "binary"]
     if minor >= 11:
-        properties["forced_down"] = {"type": ["boolean", "string"]}
+        properties["forced_down"] = _BOOLEAN
     return {
         "type": "object",
         "properties": properties,
@@ -100,7 +104,7 @@ def _update(call: Call, service: Service, body: dict[str, Any]) -> bool:
         machines.set_service(service, disabled=status == "disabled", reason=reason)
         written = True
     if "forced_down" in body:
-        forced = str(body["forced_down"]).lower() in ("true", "1", "yes", "on")
+        forced = body["forced_down"] in _TRUE
         if forced != service.forced_down:
             machines.force_down(service, forced)
             written = True
@@ -126,7 +130,7 @@ def _update_the_old_way(call: Call, action: str) -> Response:
     shown: dict[str, Any] = {"host": host, "binary": binary}
     machines = call.compute.machines
     if action == "force-down":
-        forced = str(body["forced_down"]).lower() in ("true", "1", "yes", "on")
+        forced = body["forced_down"] in _TRUE
         machines.force_down(service, forced)
         shown["forced_down"] = forced
     else:

@@ -9,7 +9,7 @@ from flask import Response
 
 from doctor_maintenance.exceptions import InvalidRequestError, NotFoundError
 from doctor_maintenance.simulator.services.nova_call import Call, Routes, answer, no_body
-from doctor_maintenance.simulator.services.nova_servers import find_to_change
+from doctor_maintenance.simulator.services.nova_servers import find_to_change, within_sight
 
 
 def interface_views(route: Routes) -> None:
@@ -18,14 +18,14 @@ def interface_views(route: Routes) -> None:
 
     @route("GET", "/servers/<server_id>/os-interface")
     def index(call: Call, server_id: str) -> Response:
-        instance = call.compute.get(server_id)
+        instance = within_sight(call, server_id)
         call.reader(f"{rule}:list", instance.project_id)
         ports = call.cloud.network.ports_of(server_id)
         return answer({"interfaceAttachments": [_interface(call, port) for port in ports]})
 
     @route("GET", "/servers/<server_id>/os-interface/<port_id>")
     def show(call: Call, server_id: str, port_id: str) -> Response:
-        instance = call.compute.get(server_id)
+        instance = within_sight(call, server_id)
         call.reader(f"{rule}:show", instance.project_id)
         return answer({"interfaceAttachment": _interface(call, _port(call, server_id, port_id))})
 

@@ -17,6 +17,7 @@ from doctor_maintenance.simulator.records import (
 )
 from doctor_maintenance.simulator.services.nova_call import Call, Routes, answer, no_body
 from doctor_maintenance.simulator.services.nova_server_view import host_id, iso_micro
+from doctor_maintenance.simulator.services.nova_servers import within_sight
 from doctor_maintenance.simulator.states import MIGRATION_ENDED
 
 _PARAMETERS = (
@@ -189,7 +190,7 @@ def action_record_views(route: Routes) -> None:
 def _find_also_gone(call: Call, server_id: str, rule: str) -> Instance:
     instance = call.compute.gone.get(server_id) if call.minor >= 21 else None
     if instance is None:
-        instance = call.compute.get(server_id)
+        instance = within_sight(call, server_id)
     call.reader(rule, instance.project_id)
     return instance
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, request
 
-from doctor_maintenance.exceptions import InvalidRequestError
+from doctor_maintenance.exceptions import InvalidRequestError, NotFoundError
 from doctor_maintenance.simulator.records import GroupPolicy, Instance, ServerGroup
 from doctor_maintenance.simulator.services.answers import iso_micro as iso
 from doctor_maintenance.simulator.services.nova_call import Call, Routes, answer, no_body
@@ -273,26 +273,38 @@ def group_views(route: Routes) -> None:
         call.member(f"{rule}:create", call.context.project_id)
         wanted = call.body(_group_schema(call.minor))["server_group"]
         policy = wanted["policy"] if call.minor >= 64 else _one_policy(wanted["policies"])
-        most = int(wanted.get("rules", {}).get("max_server_per_host", 1))
+        said = wanted.get("rules", {}).get("max_server_per_host")
         if "rules" in wanted and wanted["rules"] and policy != GroupPolicy.ANTI_AFFINITY:
             raise InvalidRequestError("Only anti-affinity policy supports rules.")
         group = call.compute.groups.create(
-            call.context.project_id, call.context.user_id, wanted["name"], policy, most
+            call.context.project_id,
+            call.context.user_id,
+            wanted["name"],
+            policy,
+            None if said is None else int(said),
         )
         return answer({"server_group": _group(call, group)})
 
     @route("GET", "/os-server-groups/<group_id>")
     def show(call: Call, group_id: str) -> Response:
-        group = call.compute.groups.get(group_id)
+        group = _own_group(call, group_id)
         call.reader(f"{rule}:show", group.project_id)
         return answer({"server_group": _group(call, group)})
 
     @route("DELETE", "/os-server-groups/<group_id>")
     def delete(call: Call, group_id: str) -> Response:
-        group = call.compute.groups.get(group_id)
+        group = _own_group(call, group_id)
         call.member(f"{rule}:delete", group.project_id)
         call.compute.groups.delete(group_id)
         return no_body(204)
+
+
+def _own_group(call: Call, group_id: str) -> ServerGroup:
+    """Return a group; another project's is not found (checked against nova 34.0.0)."""
+    group = call.compute.groups.get(group_id)
+    if not call.context.sees(group.project_id):
+        raise NotFoundError(f"Instance group {group_id} could not be found.")
+    return group
 
 
 def _one_policy(policies: list[str]) -> str:
@@ -306,9 +318,8 @@ def _one_policy(policies: list[str]) -> str:
 def _group(call: Call, group: ServerGroup) -> dict[str, Any]:
     shown: dict[str, Any] = {"id": group.group_id, "name": group.name}
     if call.minor >= 64:
-        limited = group.policy is GroupPolicy.ANTI_AFFINITY
         shown["policy"] = group.policy
-        shown["rules"] = {"max_server_per_host": group.max_per_host} if limited else {}
+        shown["rules"] = {"max_server_per_host": group.max_per_host} if group.max_per_host else {}
     else:
         shown |= {"policies": [group.policy], "metadata": {}}
     shown["members"] = list(group.members)

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response, request
 
-from doctor_maintenance.exceptions import ConflictError, InvalidRequestError
+from doctor_maintenance.exceptions import ConflictError, InvalidRequestError, NotFoundError
 from doctor_maintenance.simulator.records import Instance
 from doctor_maintenance.simulator.services.nova_boot import boot_request, create_schema
 from doctor_maintenance.simulator.services.nova_call import (
@@ -20,7 +20,7 @@ from doctor_maintenance.simulator.services.nova_call import (
     policy_refusal,
 )
 from doctor_maintenance.simulator.services.nova_server_view import brief, detailed, full
-from doctor_maintenance.simulator.states import STATUS_VM_STATES
+from doctor_maintenance.simulator.states import STATUS_VM_STATES, TaskState
 
 PARAMETERS = frozenset(
     {
@@ -105,10 +105,10 @@ def find(call: Call, server_id: str, rule: str) -> Instance:
     """Return an instance that the caller may read.
 
     Raises:
-        NotFoundError: there is none.
-        ForbiddenError: it is another project's.
+        NotFoundError: there is none in the caller's project.
+        ForbiddenError: it is another project's, and is not scheduled yet.
     """
-    instance = call.compute.get(server_id)
+    instance = within_sight(call, server_id)
     call.reader(rule, instance.project_id)
     return instance
 
@@ -117,11 +117,24 @@ def find_to_change(call: Call, server_id: str, rule: str) -> Instance:
     """Return an instance that the caller may change.
 
     Raises:
-        NotFoundError: there is none.
-        ForbiddenError: it is another project's, or the caller may only read.
+        NotFoundError: there is none in the caller's project.
+        ForbiddenError: it is another project's and is not scheduled yet, or the caller may only read.
+    """
+    instance = within_sight(call, server_id)
+    call.member(rule, instance.project_id)
+    return instance
+
+
+def within_sight(call: Call, server_id: str) -> Instance:
+    """Return an instance as nova finds it, before any policy (checked against nova 34.0.0).
+
+    Its database looks among the instances of the caller's project alone; an instance that is not scheduled yet
+    is not there but among the build requests, where it looks among all.
     """
     instance = call.compute.get(server_id)
-    call.member(rule, instance.project_id)
+    scheduled = instance.task_state is not TaskState.SCHEDULING
+    if scheduled and not call.context.sees(instance.project_id):
+        raise NotFoundError(f"Instance {server_id} could not be found.")
     return instance
 
 
