@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
@@ -91,19 +92,20 @@ class Story:
     """
 
     def __init__(self, trace: Trace) -> None:
-        if trace.scenario is None:
+        scenario = trace.scenario
+        if scenario is None:
             raise TraceError(
                 "the trace has no record of kind 'scenario': expected one that names the type, the hosts and the"
                 " projects, since without it nobody can say what had to happen; add it as the first line"
             )
         self.trace = trace
-        self.scenario: Scenario = trace.scenario
+        self.scenario: Scenario = scenario
         self.full = self.scenario.type == MaintenanceType.FULL
-        self._records: dict[type[Record], list[tuple[int, Record]]] = {}
-        for numbered in enumerate(trace.records):
-            if numbered[1].source == ADMIN_TOOL and not isinstance(numbered[1], STATEMENTS):
+        self._records: dict[type[Record], list[tuple[int, Record]]] = defaultdict(list)
+        for place, record in enumerate(trace.records):
+            if record.source == ADMIN_TOOL and not isinstance(record, STATEMENTS):
                 continue
-            self._records.setdefault(type(numbered[1]), []).append(numbered)
+            self._records[type(record)].append((place, record))
         self._seen: dict[type[Record], list[Seen[Record]]] = {}
         self.lives: dict[str, Life] = lives_of(self.seen(Instance))
         self.services: dict[str, list[Seen[Service]]] = {}
@@ -118,10 +120,11 @@ class Story:
         self.end_s = max((record.at for record in trace.records), default=0.0)
 
     def _when(self, record: Record, place: int) -> Moment:
-        watched = record.not_before is None and record.source in INSTANT_WITNESSES
-        if self.scenario.exact and watched:
+        if record.not_before is not None:
+            return Moment.between(record.earliest, record.at)
+        if self.scenario.exact and record.source in INSTANT_WITNESSES:
             return Moment.exactly(record.at, place)
-        return Moment.between(record.earliest, record.at)
+        return Moment.between(record.at, record.at)
 
     def seen(self, kind: type[R]) -> list[Seen[R]]:
         """Return the records of a kind with their moments, in order."""
@@ -262,11 +265,14 @@ class Story:
 
     def checks(self, host: str, check: str) -> list[Seen[SshCheck]]:
         """Return what one kind of SSH check showed of a host, in order."""
-        return [
-            seen
-            for seen in self.seen(SshCheck)
-            if seen.record.host == host and seen.record.check == check
-        ]
+        return self._checks.get((host, check), [])
+
+    @functools.cached_property
+    def _checks(self) -> dict[tuple[str, str], list[Seen[SshCheck]]]:
+        found: dict[tuple[str, str], list[Seen[SshCheck]]] = {}
+        for seen in self.seen(SshCheck):
+            found.setdefault((seen.record.host, seen.record.check), []).append(seen)
+        return found
 
     def switch_overs(self, project_id: str) -> list[Seen[SwitchOver]]:
         """Return the steps of a project's switch-overs, in order."""

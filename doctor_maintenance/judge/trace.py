@@ -145,7 +145,7 @@ class Trace:
     @property
     def scenario(self) -> Scenario | None:
         """What the run was about, if the trace says."""
-        return next(iter(self.of_kind(Scenario)), None)
+        return next((record for record in self.records if isinstance(record, Scenario)), None)
 
 
 def _read_lines(lines: Iterable[str], name: str) -> Iterator[Record]:

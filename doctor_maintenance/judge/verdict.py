@@ -134,13 +134,16 @@ def judge(
 
 
 def _hold(story: Story, clause: Clause, expected: Expected) -> Check:
-    held = 0
+    found = list(clause.judge(story))
+    odd = [finding for finding in found if finding is not HELD]
+    held = len(found) - len(odd)
+    if not odd:
+        outcome = Outcome.PASSED if held else Outcome.NOT_APPLICABLE
+        return Check(clause.clause_id, clause.title, clause.step, outcome, held)
     bad: list[Finding] = []
     vague: list[Finding] = []
-    for finding in clause.judge(story):
-        if finding is HELD:
-            held += 1
-        elif finding.result is Result.BROKEN or (story.scenario.exact and finding.decidable):
+    for finding in odd:
+        if finding.result is Result.BROKEN or (story.scenario.exact and finding.decidable):
             bad.append(finding)
         else:
             vague.append(finding)

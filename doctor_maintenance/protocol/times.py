@@ -9,12 +9,14 @@ or an offset: all are read. A time without a zone is UTC.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from doctor_maintenance.exceptions import RemoteProtocolError
 
 _BUS_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
+@lru_cache(maxsize=1024)  # the same few deadlines are told again and again
 def to_wire(when: float) -> str:
     """Write seconds since the epoch as ``2020-01-01 00:00:00``; a fraction is rounded up to the next second.
 

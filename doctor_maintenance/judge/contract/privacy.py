@@ -47,16 +47,13 @@ class _Words:
     """Finds words in texts, in any case, but not as a part of a longer word."""
 
     def __init__(self, words: Iterable[str]) -> None:
-        self._words = {
-            word.lower(): re.compile(rf"(?<![0-9a-z]){re.escape(word.lower())}(?![0-9a-z])")
-            for word in sorted(words)
-        }
+        self._words = [word.lower() for word in sorted(words)]
 
     def find(self, text: str) -> str | None:
         """Return the first of the words that is in the text."""
         text = text.lower()
-        for word, pattern in self._words.items():
-            if word in text and pattern.search(text):
+        for word in self._words:
+            if word in text and re.search(rf"(?<![0-9a-z]){re.escape(word)}(?![0-9a-z])", text):
                 return word
         return None
 
