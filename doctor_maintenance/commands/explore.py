@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ NEEDS_SETTINGS = False
 
 _SAY_EVERY_S = 5.0
 _MAX_SHRUNK = 5
+_INTERRUPTED = 130
+"""The exit status of a process that was interrupted, as shells have it."""
+_FEWEST_INSTANCES = 2
 _SEEDS_A_SECOND = 10_000
 """More than any machine explores, so that runs that begin at other times have other seeds."""
 
@@ -46,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--workers", type=_count, metavar="W", help="processes (default: one a core)"
     )
     parser.add_argument(
-        "--for", dest="seconds", type=float, metavar="SECONDS", help="go on for so long instead"
+        "--for", dest="seconds", type=_seconds, metavar="SECONDS", help="go on for so long instead"
     )
     parser.add_argument(
         "--keep",
@@ -79,22 +83,39 @@ def _explore_many(args: argparse.Namespace, limits: Limits) -> int:
     parts: Iterator[range] = chunks(first, count)
     if args.seconds is not None:
         parts = _until(parts, clock, began + args.seconds)
-    for part in explore(parts, limits, workers):
-        for clause in sorted(set(part.failed) - set(tally.failed)):
-            print(f"FAILED {clause}: seed {part.failed[clause][0]}", file=sys.stderr, flush=True)
-        tally.add(part)
-        if clock.now() - said >= _SAY_EVERY_S:
-            said = clock.now()
-            print(progress(tally, said - began), file=sys.stderr, flush=True)
-    print(summary(tally, clock.now() - began))
-    print(f"seeds {first} to {first + tally.cases - 1}")
+    print(f"seeds from {first}", file=sys.stderr, flush=True)
+    interrupted = False
+    try:
+        for part in explore(parts, limits, workers):
+            for clause in sorted(set(part.failed) - set(tally.failed)):
+                seed = part.failed[clause][0]
+                print(f"FAILED {clause}: seed {seed}", file=sys.stderr, flush=True)
+            tally.add(part)
+            if clock.now() - said >= _SAY_EVERY_S:
+                said = clock.now()
+                print(progress(tally, said - began), file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        interrupted = True
+    return _conclude(tally, clock.now() - began, first, args, interrupted)
+
+
+def _conclude(
+    tally: Tally, seconds: float, first: int, args: argparse.Namespace, interrupted: bool
+) -> int:
+    """Say what was found, make some of what fails small, and return the exit status."""
+    if interrupted:
+        print("interrupted; this is what was explored until then")
+    print(summary(tally, seconds))
+    print(f"seeds {first} to {first + tally.cases - 1}" if tally.cases else "no seed was explored")
     if not tally.failed:
         print("no defect was found")
-        return 0
+        return _INTERRUPTED if interrupted else 0
     for clause, seeds in sorted(tally.failed.items()):
         shown = ", ".join(str(seed) for seed in seeds[:8])
         print(f"FAILED {clause} ({len(seeds)}): seeds {shown}\n  {tally.evidence[clause]}")
-    for seed, clause in list(tally.failing_seeds().items())[:_MAX_SHRUNK]:
+        print(f"  repeat: doctor-maintenance explore --seed {seeds[0]}{_sizes(args)}", flush=True)
+    limits = Limits(hosts=args.hosts, instances=args.instances)
+    for seed, clause in list(tally.failing_seeds().items())[: 0 if interrupted else _MAX_SHRUNK]:
         _make_small(draw(seed, limits), clause, args)
     return 1
 
@@ -135,6 +156,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run one case or many; 1 if a defect was found."""
     if args.hosts < Limits().hosts:
         raise UsageError(f"--hosts: expected at least {Limits().hosts}; found {args.hosts}")
+    if args.instances < _FEWEST_INSTANCES:
+        raise UsageError(
+            f"--instances: expected at least {_FEWEST_INSTANCES}; found {args.instances}"
+        )
     limits = Limits(hosts=args.hosts, instances=args.instances)
     if args.case is not None:
         return _run_one(_read(args.case))
@@ -156,4 +181,11 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more; found {value}")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected more than 0 seconds; found {text}")
     return value

@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import itertools
 import multiprocessing
+import signal
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -82,6 +83,12 @@ def settle() -> None:
     gc.freeze()
 
 
+def _settle_worker() -> None:
+    """Prepare a worker: Ctrl-C is for who sums up, and that one ends the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    settle()
+
+
 def _explore_one(seed: int, limits: Limits, tally: Tally) -> None:
     case = draw(seed, limits)
     result = run(case)
@@ -119,7 +126,7 @@ def explore(parts: Iterable[range], limits: Limits, workers: int) -> Iterator[Ta
         for part in parts:
             yield explore_some(part, limits)
         return
-    with multiprocessing.get_context("spawn").Pool(workers, settle) as pool:
+    with multiprocessing.get_context("spawn").Pool(workers, _settle_worker) as pool:
         waiting = iter(parts)
         pending = [
             pool.apply_async(explore_some, (part, limits))

@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +36,31 @@ def test_a_run_for_some_time_has_seeds_of_its_own(capsys: pytest.CaptureFixture[
     assert first > 1_000_000_000 * 10_000
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupted_run_says_what_it_had(workers: str) -> None:
+    words = [sys.executable, "-m", "doctor_maintenance", "explore", "--seeds", "1000000"]
+    process = subprocess.Popen(
+        [*words, "--workers", workers],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:  # the first words of progress: some seeds were explored
+        if "a minute" in line:
+            break
+
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody hears it
+    said, complaints = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert "interrupted" in said
+    assert "sessions in" in said
+    assert "\nseeds 0 to " in said
+    assert "Traceback" not in complaints
+
+
 def test_one_seed_is_shown_as_a_case(capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["explore", "--seed", "7"])
 
@@ -56,6 +85,10 @@ def test_a_kept_case_is_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--hosts", "2"], "at least 3"),
         (["--seeds", "0"], "1 or more"),
         (["--seeds", "many"], "invalid"),
+        (["--instances", "1"], "at least 2"),
+        (["--for", "0"], "more than 0"),
+        (["--for", "nan"], "more than 0"),
+        (["--for", "inf"], "more than 0"),
     ],
 )
 def test_wrong_arguments_are_refused(
