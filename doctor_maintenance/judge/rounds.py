@@ -202,10 +202,14 @@ def _in_order(rounds: Iterable[Round]) -> list[Round]:
 
     ordered = sorted(rounds, key=first_sign)
     last: dict[str | None, tuple[Point, Point]] = {}
+    left: dict[str, tuple[Point, Point]] = {}
     for part in ordered:
         begin, key = last.get(part.session_id, (BEGINNING, BEGINNING))
         if part.disable is None:
-            part.begin, part.key = begin, key
+            on_host, on_host_key = left.get(part.host, (BEGINNING, BEGINNING))
+            part.begin, part.key = max(begin, on_host), max(key, on_host_key)
+        if part.end is not None:
+            left[part.host] = part.end.lower, part.end_key
         begin = part.end.lower if part.end is not None else max(begin, part.begin)
         key = part.end_key if part.end is not None else max(key, part.key)
         last[part.session_id] = begin, key
