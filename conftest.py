@@ -1,7 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all tests share: nothing, but for the meaning of a selection that has no test."""
+"""What all tests share: the seed of what is sampled, and the meaning of a selection that has no test."""
+
+import os
+import random
 
 import pytest
+
+CRASH_SEED = "DOCTOR_MAINTENANCE_CRASH_SEED"
+
+
+def pytest_configure() -> None:
+    """Give every CI run a seed of its own, before there are workers, which inherit it."""
+    if os.environ.get("CI") and CRASH_SEED not in os.environ:
+        os.environ[CRASH_SEED] = str(random.SystemRandom().randrange(1_000_000))
+
+
+def pytest_report_header() -> str:
+    """Say which crashes are sampled."""
+    return f"crashes are sampled with {CRASH_SEED}={os.environ.get(CRASH_SEED, '1')}"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every scenario, full stack, with the admin tool killed at its writes and started again on its journal.
 
-The suite takes some of the writes of each scenario, drawn by a seed that a failure names; ``tox -e sweep``
-takes all of them.
+The suite takes some of the writes of each scenario, drawn by a seed that a failure names, another one in every
+CI run; ``tox -e sweep`` takes all of them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ def writes_of(scenario: Scenario, folder: Path) -> int:
 
 def survives(scenario: Scenario, folder: Path, number: int, before: bool) -> None:
     when = "before" if before else "after"
-    place = f"{scenario.name}: killed {when} write {number} (DOCTOR_MAINTENANCE_CRASH_SEED={SEED})"
+    place = (
+        f"{scenario.name}: killed {when} write {number}; repeat: DOCTOR_MAINTENANCE_CRASH_SEED={SEED}"
+        f" python -m pytest tests/admin_tool/test_crash.py -k {scenario.name}"
+    )
     lives = Lives(admin_tool=Life(number, before))
     played = play_through(scenario, folder / f"{number}-{before}", lives)
 

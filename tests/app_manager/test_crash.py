@@ -38,7 +38,10 @@ def writes_of(scenario: Scenario, folder: Path) -> int:
 
 def survives(scenario: Scenario, folder: Path, number: int, before: bool) -> None:
     when = "before" if before else "after"
-    place = f"{scenario.name}: killed {when} write {number} (DOCTOR_MAINTENANCE_CRASH_SEED={SEED})"
+    place = (
+        f"{scenario.name}: killed {when} write {number}; repeat: DOCTOR_MAINTENANCE_CRASH_SEED={SEED}"
+        f" python -m pytest tests/app_manager/test_crash.py -k {scenario.name}"
+    )
     lives = Lives(app_manager=Life(number, before))
     played = play_through(scenario, folder / f"{number}-{before}", lives)
 
