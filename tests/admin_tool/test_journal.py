@@ -14,7 +14,11 @@ from sqlalchemy import create_engine, insert, inspect, select, text
 from sqlalchemy import event as hook
 
 from doctor_maintenance.admin_tool.database import Database
-from doctor_maintenance.admin_tool.database.connection import HEAD, alembic_config
+from doctor_maintenance.admin_tool.database.connection import (
+    HEAD,
+    DatabaseError,
+    alembic_config,
+)
 from doctor_maintenance.admin_tool.database.tables import events, metadata, sessions
 from doctor_maintenance.admin_tool.journal import (
     Journal,
@@ -257,6 +261,26 @@ def test_two_tools_that_claim_at_once_do_not_both_get_it(tool: Tool) -> None:
 
     assert one.claim(seen_by_one)
     assert not other.claim(seen_by_other)
+
+
+def test_a_tool_that_is_held_up_within_a_write_stops_nobody_for_long(url: str, tool: Tool) -> None:
+    if url.startswith("sqlite"):
+        pytest.skip("SQLite's lock is the process's, for as long as it is there")
+    journal = tool()
+    journal.open(request(), RULES, 0)
+    held_up = Database(url)
+
+    def write() -> None:
+        with held_up.writing("begin, and be held up") as connection:
+            connection.execute(sessions.update().values(length=7))
+            journal.append("s", 1.0, saw.Opened())
+            connection.execute(sessions.update().values(length=8))
+
+    with pytest.raises(DatabaseError):
+        write()
+    assert journal.events("s") == ((1.0, saw.Opened()),)
+    assert listed(journal).length == 1
+    held_up.close()
 
 
 def test_an_end_frees_everything(tool: Tool) -> None:

@@ -9,7 +9,8 @@ date when it is opened, under a lock, because two admin tools may be started at 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,8 @@ HEAD = "0001"
 """The newest migration; a test compares it with alembic's own opinion."""
 
 _BUSY_MS = 5_000
+_IDLE_S = 5
+"""How long a server lets a transaction of ours lie idle, in seconds; it waits for nothing but our next statement."""
 _LOCK_NUMBER = 0x646D_6A6C
 _LOCK_S = 60
 _MIGRATIONS = "doctor_maintenance.admin_tool.database:migrations"
@@ -129,7 +132,9 @@ def _engine(text_url: str) -> Engine:
         url = make_url(text_url)
         if url.get_backend_name() == "sqlite":
             return _sqlite(url)
-        return create_engine(url, pool_pre_ping=True, pool_recycle=3600)
+        engine = create_engine(url, pool_pre_ping=True, pool_recycle=3600)
+        event.listen(engine, "connect", partial(_limit_idling, engine))
+        return engine
     except (ArgumentError, NoSuchModuleError) as error:
         raise UsageError(f"admin_tool.journal_url is no URL of a database: {error}") from error
     except ModuleNotFoundError as error:
@@ -137,6 +142,22 @@ def _engine(text_url: str) -> Engine:
             f"the driver of the journal's database is not installed: {error}; install this project with "
             "[postgresql] or [mysql]"
         ) from error
+
+
+def _limit_idling(engine: Engine, connection: Any, _: Any) -> None:
+    """Let the server end what a process began to write that was held up: others wait for its locks.
+
+    MySQL has no such limit; there a transaction ends with its connection.
+    """
+    if engine.dialect.name == "postgresql":
+        statement = f"SET idle_in_transaction_session_timeout = {_IDLE_S * 1000}"
+    elif getattr(engine.dialect, "is_mariadb", False):
+        statement = f"SET SESSION idle_write_transaction_timeout = {_IDLE_S}"
+    else:
+        return
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(statement)
+    connection.commit()
 
 
 def _sqlite(url: URL) -> Engine:
