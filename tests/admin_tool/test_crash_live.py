@@ -3,40 +3,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from live_play import Record, explain, in_maintenance, play_live, replied, until
 
-from doctor_maintenance.clock import WallClock
-from doctor_maintenance.cloud import http_session
 from doctor_maintenance.exceptions import CloudError
-from doctor_maintenance.flow import Flow, blocking, start, wait
-from doctor_maintenance.judge import Trace, Verdict, judge
-from doctor_maintenance.runner.defaults import for_cloud
-from doctor_maintenance.runner.live import READY_S, LiveStage, embedded_cloud, start_simulator
-from doctor_maintenance.runner.play import play
+from doctor_maintenance.flow import Flow, blocking
+from doctor_maintenance.runner.live import READY_S, LiveStage
 from doctor_maintenance.runner.processes import Process
-from doctor_maintenance.runner.recorder import Recorder
-from doctor_maintenance.scenario import Scenario, load_scenarios
+from doctor_maintenance.scenario import load_scenarios
 from doctor_maintenance.settings import Settings
-from doctor_maintenance.workers import Outcome, ThreadWorkers
 
 pytestmark = pytest.mark.slow
 
 SCENARIOS = load_scenarios()
 PATIENCE_S = 20.0
-
-Record = Mapping[str, Any]
 
 
 class CrashStage(LiveStage):
@@ -85,60 +74,8 @@ class CrashStage(LiveStage):
 
 
 def crash(stage: CrashStage, name: str, when: Callable[[Record], bool]) -> Flow[None]:
-    while not any(when(record) for record in stage.recorder.records):
-        yield from wait(0.02)
+    yield from until(stage, when)
     yield from blocking(lambda: stage.kill_and_start(name))
-
-
-def finish(stage: CrashStage, flow: Flow[Any]) -> Any:
-    over = threading.Event()
-    outcomes: list[Outcome[Any]] = []
-
-    def done(outcome: Outcome[Any]) -> None:
-        outcomes.append(outcome)
-        over.set()
-
-    stage.clock.call(lambda: start(stage.clock, stage.workers, flow, done))
-    assert over.wait(120.0), "the run does not end"
-    return outcomes[0].get()
-
-
-def run(
-    scenario: Scenario, folder: Path, name: str, when: Callable[[Record], bool]
-) -> tuple[Verdict, list[str], list[str]]:
-    settings = replace(for_cloud(Settings()), work_dir=str(folder))
-    with ExitStack() as stack:
-        clock = WallClock()
-        clock.start()
-        stack.callback(clock.stop)
-        workers = stack.enter_context(ThreadWorkers(clock, 16))
-        simulator = start_simulator(settings, folder, clock)
-        stack.callback(simulator.stop, 5.0)
-        cloud = embedded_cloud(simulator, settings, folder)
-        recorder = Recorder(clock)
-        stage = CrashStage(cloud, folder, clock, workers, recorder, http_session(), simulator)
-        stack.callback(stage.close)
-        stage.clock.call(partial(start, clock, workers, crash(stage, name, when)))
-        finish(stage, play(stage, scenario, 60.0))
-        left = finish(stage, stage.remove())
-    trace = Trace.read([json.dumps(record) for record in recorder.records])
-    return judge(trace), left, stage.__dict__.get("killed", [])
-
-
-def explain(verdict: Verdict) -> str:
-    return "\n".join(
-        f"{check.check_id}: {evidence.message}"
-        for check in verdict.failed
-        for evidence in check.evidence
-    )
-
-
-def replied(record: Record) -> bool:
-    return record["kind"] == "reply" and 200 <= record["status"] < 300
-
-
-def in_maintenance(record: Record) -> bool:
-    return record["kind"] == "notification" and record["state"] == "IN_MAINTENANCE"
 
 
 def switching_over(record: Record) -> bool:
@@ -159,9 +96,10 @@ def test_a_session_survives_a_kill(
 ) -> None:
     short = replace(SCENARIOS[scenario], max_hosts=1)
 
-    verdict, left, killed = run(short, tmp_path, name, when)
+    played = play_live(CrashStage, short, tmp_path, lambda stage: crash(stage, name, when))
 
-    assert killed == [name]
+    verdict = played.verdict()
+    assert played.stage.killed == [name]
     allowed = set() if name == "admin-tool" else {"told.arrives"}
     assert {check.check_id for check in verdict.failed} <= allowed, explain(verdict)
-    assert left == []
+    assert played.left == []
