@@ -38,9 +38,7 @@ def clear(lab: Lab) -> None:
 
 def services_of(site: Site, parts: Parts) -> list[Service]:
     """Return the services of a lab."""
-    own = [
-        rabbitmq.service(site),
-        keystone.service(site),
+    others = [
         placement.service(site),
         glance.service(site),
         neutron.service(site, parts),
@@ -49,5 +47,6 @@ def services_of(site: Site, parts: Parts) -> list[Service]:
         ceilometer.service(site, events.definitions()),
         *parts.services,
     ]
+    own = [keystone.service(site, others), *others]
     databases = tuple(name for service in own for name in service.databases)
-    return [mariadb.service(site, databases), *own]
+    return [mariadb.service(site, databases), rabbitmq.service(site), *own]

@@ -6,6 +6,7 @@ Each is answered from outside, by what a client would do; a line in a log was re
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 
@@ -44,32 +45,50 @@ def tcp(port: int, address: str = "127.0.0.1") -> Ready:
 
 def bus(site: Site) -> Ready:
     """Ask whether one can log in at RabbitMQ."""
-
-    def ask() -> bool:
-        with _connection(site) as connection:
-            return bool(connection.connected)
-
-    return ask
+    return _Asker(site, ()).ask
 
 
 def consumer(site: Site, *queues: str) -> Ready:
     """Ask whether somebody consumes of queues of RabbitMQ; one that does not exist yet has nobody."""
-
-    def ask() -> bool:
-        return all(_consumers(site, queue) > 0 for queue in queues)
-
-    return ask
+    return _Asker(site, queues).ask
 
 
-def _consumers(site: Site, queue: str) -> int:
-    try:
-        with _connection(site) as connection:
-            return int(connection.channel().queue_declare(queue, passive=True).consumer_count)
-    except amqp.exceptions.NotFound:
-        return 0
+class _Asker:
+    """Asks RabbitMQ again and again over one connection: to open one costs both sides milliseconds."""
+
+    def __init__(self, site: Site, queues: tuple[str, ...]) -> None:
+        self._site = site
+        self._queues = queues
+        self._connection: amqp.Connection | None = None
+
+    def ask(self) -> bool:
+        try:
+            if self._connection is None:
+                self._connection = _connect(self._site)
+            consumed = all(self._consumers(self._connection, queue) > 0 for queue in self._queues)
+        except (amqp.exceptions.AMQPError, OSError) as error:
+            self._close()
+            raise OSError(str(error)) from error
+        if consumed:
+            self._close()
+        return consumed
+
+    @staticmethod
+    def _consumers(connection: amqp.Connection, queue: str) -> int:
+        try:
+            with connection.channel() as channel:
+                return int(channel.queue_declare(queue, passive=True).consumer_count)
+        except amqp.exceptions.NotFound:
+            return 0
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(amqp.exceptions.AMQPError, OSError):
+                connection.close()
 
 
-def _connection(site: Site) -> amqp.Connection:
+def _connect(site: Site) -> amqp.Connection:
     connection = amqp.Connection(
         f"127.0.0.1:{site.lab.port(Port.RABBITMQ)}",
         userid="lab",
@@ -77,8 +96,5 @@ def _connection(site: Site) -> amqp.Connection:
         connect_timeout=_TIMEOUT_S,
         read_timeout=_TIMEOUT_S,
     )
-    try:
-        connection.connect()
-    except amqp.exceptions.AMQPError as error:
-        raise OSError(str(error)) from error
+    connection.connect()
     return connection

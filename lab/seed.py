@@ -1,25 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a new cloud is given before anybody can use it: users, a catalogue, an image, an external network.
+"""What a new cloud is given before instances can be built on it: an external network; and how it is logged in to.
 
-Each function may be called again, and leaves alone what is there.
+Its users and its catalogue are there already, see :mod:`lab.services.keystone`; its image is the kind's.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 
 from openstack.connection import Connection
-from openstack.identity.v3._proxy import Proxy as IdentityProxy
 
 from doctor_maintenance import cloud
 from doctor_maintenance.exceptions import PreconditionError
 from lab.layout import REGION, Lab
-from lab.service import Service
+from lab.services.keystone import ORDINARY
 from lab.site import Site
 
 EXTERNAL_NETWORK = "public"
-PROJECT = "demo"
 _READY_S = 60.0
 
 
@@ -35,40 +32,6 @@ def operator(site: Site) -> Connection:
         region_name=REGION,
         connect_retries=3,
     )
-
-
-def identity(site: Site, services: Iterable[Service]) -> None:
-    """Create the services' users and the catalogue, and a project with an ordinary user."""
-    keystone = operator(site).identity
-    assert isinstance(keystone, IdentityProxy)  # and not that of Keystone's second version
-    roles = {role.name: role for role in keystone.roles()}
-    domain = keystone.find_domain("Default", ignore_missing=False).id
-    project = keystone.find_project("service") or keystone.create_project(
-        name="service", domain_id=domain
-    )
-    known = {service.name for service in keystone.services()}
-    users = {user.name: user for user in keystone.users()}
-    for service in services:
-        if service.user:
-            user = users.get(service.name) or keystone.create_user(
-                name=service.name, password=site.password, domain_id=domain
-            )
-            for role in ("admin", "service"):
-                keystone.assign_project_role_to_user(project, user, roles[role])
-        if service.type is not None and service.name not in known:
-            entry = keystone.create_service(name=service.name, type=service.type)
-            for interface in ("public", "internal", "admin"):
-                keystone.create_endpoint(
-                    service_id=entry.id,
-                    interface=interface,
-                    url=service.endpoint,
-                    region_id=REGION,
-                )
-    demo = keystone.find_project(PROJECT) or keystone.create_project(name=PROJECT, domain_id=domain)
-    member = users.get(PROJECT) or keystone.create_user(
-        name=PROJECT, password=site.password, domain_id=domain
-    )
-    keystone.assign_project_role_to_user(demo, member, roles["member"])
 
 
 def network(site: Site, external_range: str) -> None:
@@ -130,4 +93,4 @@ def clouds(site: Site) -> dict[str, dict[str, object]]:
 
 def clouds_of(lab: Lab) -> dict[str, str]:
     """Return the names of a lab's clouds, and the user of each."""
-    return {"lab": "admin", "lab-demo": PROJECT}
+    return {"lab": "admin", "lab-demo": ORDINARY}

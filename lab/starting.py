@@ -10,17 +10,19 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from keystoneauth1 import exceptions as keystone_errors
+from openstack import exceptions as sdk_errors
+
+from doctor_maintenance.exceptions import PreconditionError
 from lab import commands, daemons, seed
 from lab.daemons import Daemon
 from lab.layout import Lab
 from lab.service import Parts, Service, SetUp
-from lab.services import glance, keystone, neutron, nova
+from lab.services import glance, neutron, nova
 from lab.site import Site
 from lab.steps import Step
 
-IDENTITY = "identity"
 HOSTS = "hosts known to nova"
-_SEEDS = "seeds"
 
 
 def steps_of(site: Site, parts: Parts, services: Sequence[Service]) -> list[Step]:
@@ -35,8 +37,7 @@ def steps_of(site: Site, parts: Parts, services: Sequence[Service]) -> list[Step
     steps = [_daemon(lab, daemon) for service in services for daemon in service.daemons]
     steps += [step for service in services for step in service.steps]
     steps += [_set_up(lab, set_up) for service in services for set_up in service.set_up]
-    steps += _seeds(site, parts, services)
-    steps = [_after_identity(lab, step) for step in steps]
+    steps += _seeds(site, parts)
     done = {step.name for step in steps if done_mark(lab, step.name).exists()}
     left = [step for step in steps if step.name not in done]
     return [
@@ -87,19 +88,23 @@ def _once(
     return act
 
 
-def _seeds(site: Site, parts: Parts, services: Sequence[Service]) -> list[Step]:
+def _seeds(site: Site, parts: Parts) -> list[Step]:
     def once(name: str, act: Callable[[], None], *needs: str) -> Step:
-        return Step(name, _once(site.lab, name, lambda stopping: act()), needs)
+        def run(stopping: threading.Event) -> None:
+            try:
+                act()
+            except (sdk_errors.SDKException, keystone_errors.ClientException) as error:
+                raise PreconditionError(str(error)) from error
+
+        return Step(name, _once(site.lab, name, run), needs)
 
     computes = tuple(nova.compute(host) for host in site.lab.hosts)
     return [
-        once(IDENTITY, partial(seed.identity, site, services), keystone.READY),
-        once("image", lambda: parts.image(seed.operator(site)), glance.READY, IDENTITY),
+        once("image", lambda: parts.image(seed.operator(site)), glance.READY),
         once(
             "external network",
             partial(seed.network, site, parts.external_range),
             neutron.READY,
-            IDENTITY,
         ),
         Step(
             HOSTS,
@@ -107,10 +112,3 @@ def _seeds(site: Site, parts: Parts, services: Sequence[Service]) -> list[Step]:
             (nova.API, "nova-scheduler", "placement", *computes),
         ),
     ]
-
-
-def _after_identity(lab: Lab, step: Step) -> Step:
-    """Let a nova-compute wait for the services' users: it logs in as one of them when it starts."""
-    if step.name in {nova.compute(host) for host in lab.hosts}:
-        return replace(step, needs=(*step.needs, IDENTITY))
-    return step

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 from lab import ready
 from lab.daemons import Daemon
 from lab.ini import render
@@ -12,12 +15,21 @@ from lab.services.mariadb import CREATED
 from lab.site import INSIDE, Site
 
 READY = "keystone"
+ORDINARY = "demo"
+"""The ordinary user of a new cloud, and that user's project."""
+
 _SET_UP = "set up keystone"
 
 
-def service(site: Site) -> Service:
-    """Return the service."""
+def service(site: Site, others: Sequence[Service]) -> Service:
+    """Return the service.
+
+    Args:
+        site: the lab.
+        others: all other services, for their users and the catalogue.
+    """
     lab = site.lab
+    seed = lab.etc / "keystone" / "seed.json"
     config = lab.etc / "keystone" / "keystone.conf"
     keys = [lab.state / "keystone" / name for name in ("fernet", "credential")]
     file = ["--config-file", str(config)]
@@ -33,13 +45,14 @@ def service(site: Site) -> Service:
         ["fernet_setup", *owner],
         ["credential_setup", *owner],
         [*bootstrap, REGION, *urls],
+        ["lab_seed", str(seed)],
     )
     words = [word for line in lines for word in ("--", *file, *line)]
     return Service(
         name="keystone",
         folders=tuple(keys),
         databases=("keystone",),
-        files={config: render(_options(site))},
+        files={config: render(_options(site)), seed: _seed(site, others)},
         set_up=(
             SetUp(
                 _SET_UP,
@@ -57,6 +70,26 @@ def service(site: Site) -> Service:
                 env={"OS_KEYSTONE_CONFIG_DIR": str(config.parent)},
             ),
         ),
+    )
+
+
+def _seed(site: Site, others: Sequence[Service]) -> str:
+    """Return what a new cloud is given, as ``lab_keystone_manage`` reads it."""
+    users = [(service.name, "service", ["admin", "service"]) for service in others if service.user]
+    users.append((ORDINARY, ORDINARY, ["member"]))
+    return json.dumps(
+        {
+            "region": REGION,
+            "users": [
+                {"name": name, "password": site.password, "project": project, "roles": roles}
+                for name, project, roles in users
+            ],
+            "services": [
+                {"name": service.name, "type": service.type, "url": service.endpoint}
+                for service in others
+                if service.type is not None
+            ],
+        }
     )
 
 
