@@ -13,11 +13,12 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help maintenance test clean
+.PHONY: help maintenance test openstack clean
 
 help:
 	@echo 'make maintenance   set up, then take an embedded cloud through planned maintenance (ARGS="reboot --seed 7")'
 	@echo 'make test          set up, then run every test through tox (ARGS="-e lint" for a part)'
+	@echo 'make openstack     set up, then run tests and scenarios on a real OpenStack on this machine (root, Debian)'
 	@echo 'make clean         remove what the two have made'
 
 maintenance: $(VENV)/.ready-project
@@ -25,6 +26,9 @@ maintenance: $(VENV)/.ready-project
 
 test: $(VENV)/.ready-tox
 	$(BIN)/tox run $(ARGS)
+
+openstack: $(VENV)/.ready-tox
+	$(BIN)/tox run -e openstack -- --required $(ARGS)
 
 # A .ready file is written last, so an interrupted installation is begun anew and never taken for done.
 $(VENV)/.ready-project: pyproject.toml tools/install

@@ -53,6 +53,17 @@ def installed(lab: Lab) -> bool:
     return not missing_packages(lab.kind) and _stamped(lab)
 
 
+def impossible(kind: Kind) -> str | None:
+    """Return why a lab cannot be on this machine; None: it can."""
+    try:
+        missing = missing_packages(kind)
+    except PreconditionError as error:
+        return str(error)
+    if missing and not _can_install():
+        return _only_root(missing)
+    return None
+
+
 def missing_packages(kind: Kind) -> list[str]:
     """Return the Debian packages that a kind of lab needs and that are not installed.
 
@@ -82,17 +93,25 @@ def files(kind: Kind, name: str) -> list[Path]:
 
 
 def _install_packages(lab: Lab, packages: Sequence[str], say: Say) -> None:
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise PreconditionError(
-            f"the Debian packages {', '.join(packages)} are missing, and only root can install them; "
-            f"run `apt-get install --no-install-recommends {' '.join(packages)}` as root"
-        )
+    if not _can_install():
+        raise PreconditionError(_only_root(packages))
     say(f"installing {len(packages)} Debian packages: {', '.join(packages)}")
     log = lab.root / "install-packages.log"
     apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
     with _services_not_started():
         _call([*apt, "update"], log)
         _call([*apt, "install", "--no-install-recommends", *packages], log)
+
+
+def _can_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def _only_root(packages: Sequence[str]) -> str:
+    return (
+        f"the Debian packages {', '.join(packages)} are missing, and only root can install them; "
+        f"run `apt-get install --no-install-recommends {' '.join(packages)}` as root"
+    )
 
 
 def _install_services(lab: Lab, say: Say) -> None:

@@ -24,6 +24,9 @@ TEST = "sudo /usr/local/sbin/test-host"
 BOOT_S, LIVE_MIGRATION_S, COLD_MIGRATION_S = 0.5, 1.0, 0.5
 """What a guest takes, in seconds; about what QEMU takes for one that is small and idle."""
 
+REPLY_WAIT_S, OWN_ACTION_WAIT_S = 120.0, 300.0
+"""How long projects have, in seconds: two cores that run a whole cloud are slow at times."""
+
 NOTE = "the control plane is real; hosts, guests and the data path are simulated (lab of kind control-plane)"
 
 _IMAGE_BYTES = 65_536
@@ -91,7 +94,12 @@ def parts(site: Site) -> Parts:
                 "known_hosts": keys / "known_hosts",
             },
             "probe": {"port": lab.port(Port.SERVICE)},
-            "admin_tool": {"maintenance_commands": MAINTAIN, "test_command": TEST},
+            "admin_tool": {
+                "maintenance_commands": MAINTAIN,
+                "test_command": TEST,
+                "reply_wait_s": REPLY_WAIT_S,
+                "own_action_wait_s": OWN_ACTION_WAIT_S,
+            },
         },
         note=NOTE,
     )

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+from pathlib import Path
+
+import pytest
+
+from lab import about
+from lab.check import TOLD
+from lab.layout import Kind, Lab, named
+from lab.site import Site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A lab of kind control-plane of which nothing exists."""
+    return Site(named(Kind.CONTROL_PLANE, root=tmp_path), "x7-unsaid")
+
+
+@pytest.fixture
+def running() -> Lab:
+    """The lab that was brought up for the tests."""
+    home = os.environ.get(TOLD)
+    if home is None:
+        pytest.skip(f"needs a lab: `make openstack` brings one up ({TOLD} is not set)")
+    return about.read(Path(home))
