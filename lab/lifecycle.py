@@ -32,6 +32,9 @@ _LAST = (rabbitmq.READY, mariadb.READY)
 _VERY_LAST = ("epmd",)
 _DATABASE_GRACE_S = 20.0
 
+REQUEST_TIMEOUT_S = 120.0
+"""How long one request to a lab may take, in seconds: on a busy machine it is not half as quick as a real cloud."""
+
 
 def up(lab: Lab, say: Say) -> list[Took]:
     """Bring a lab up; blocks. One that is up is left alone.
@@ -45,6 +48,7 @@ def up(lab: Lab, say: Say) -> list[Took]:
 
     Raises:
         StepFailed: a step failed; what was started goes on, to be looked at; ``up`` may be repeated.
+        KeyboardInterrupt: Ctrl-C; everything that was started is ended.
         PreconditionError: a port is in use, or another ``up`` is under way.
     """
     lab.home.mkdir(parents=True, exist_ok=True)
@@ -54,7 +58,7 @@ def up(lab: Lab, say: Say) -> list[Took]:
         if is_up(lab):
             say(f"the lab {lab.name} is up already")
             return []
-        if (lab.state / "done").exists() and not _complete(lab).exists():
+        if _begun(lab).exists() and not _complete(lab).exists():
             say("an earlier `up` did not come to its end: beginning anew")
             _down(lab)
             shutil.rmtree(lab.state)
@@ -75,7 +79,13 @@ def _up(site: Site, say: Say) -> list[Took]:
     def told(took: Took) -> None:
         say(f"{took.began_s + took.took_s:6.1f} s  {took.name}: {took.took_s:.1f} s")
 
-    done = steps.run(starting.steps_of(site, parts, services), told)
+    _begun(lab).touch()
+    try:
+        done = steps.run(starting.steps_of(site, parts, services), told)
+    except KeyboardInterrupt:
+        say("interrupted: ending what was started")
+        _down(lab)
+        raise
     _complete(lab).touch()
     names = [daemon.name for service in services for daemon in service.daemons]
     _up_file(lab).write_text(json.dumps(names), encoding="utf-8")
@@ -200,6 +210,7 @@ def run_options(site: Site, parts: Parts) -> Sections:
             "os_cloud": "lab",
             "clouds_file": site.lab.clouds_file,
             "external_network": seed.EXTERNAL_NETWORK,
+            "request_timeout_s": REQUEST_TIMEOUT_S,
             "note": parts.note or None,
         },
         "admin_tool": {"notify_driver": "messagingv2", "transport_url": site.bus},
@@ -216,6 +227,10 @@ def private(path: Path, text: str) -> None:
 
 def _up_file(lab: Lab) -> Path:
     return lab.run / "up.json"
+
+
+def _begun(lab: Lab) -> Path:
+    return lab.state / "begun"
 
 
 def _complete(lab: Lab) -> Path:

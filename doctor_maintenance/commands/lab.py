@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from collections import deque
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from doctor_maintenance.exceptions import PreconditionError, UsageError
@@ -100,9 +102,14 @@ def _up(lab: Lab) -> int:
     from lab import lifecycle
     from lab.install import install
 
+    signal.signal(signal.SIGTERM, _as_interrupt)  # a CI job that is canceled ends what it began
     install(lab, _say)
     lifecycle.up(lab, _say)
     return 0
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _status(lab: Lab) -> int:

@@ -126,3 +126,32 @@ def test_reset_removes_data_logs_and_configuration(tmp_path: Path) -> None:
 
     assert [path.name for path in lab.home.iterdir()] == ["lock"]
     assert daemons.records(lab) == []
+
+
+def test_what_was_left_unfinished_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = named(Kind.CONTROL_PLANE, name="anew", root=tmp_path)
+    about.write(lab)
+    (lab.state / "mariadb").mkdir(parents=True)
+    (lab.state / "begun").touch()
+    monkeypatch.setattr(lifecycle, "_up", lambda site, say: [])
+    told: list[str] = []
+
+    lifecycle.up(lab, told.append)
+
+    assert told == ["an earlier `up` did not come to its end: beginning anew"]
+    assert not (lab.state / "mariadb").exists()
+
+
+def test_data_of_a_lab_that_was_up_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = named(Kind.CONTROL_PLANE, name="anew", root=tmp_path)
+    about.write(lab)
+    (lab.state / "mariadb").mkdir(parents=True)
+    for mark in ("begun", "complete"):
+        (lab.state / mark).touch()
+    monkeypatch.setattr(lifecycle, "_up", lambda site, say: [])
+
+    lifecycle.up(lab, print)
+
+    assert (lab.state / "mariadb").exists()
