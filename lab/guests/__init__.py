@@ -1,2 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kind ``guests``: QEMU guests that move, an OVN network that carries, and hosts that can be rebooted."""
+"""The kind of lab in which guests run and move, their network carries, and hosts can be rebooted.
+
+What the kind adds is imported when it is asked for: the processes that are a host are of this package as well, and a
+reboot is not to wait until they have imported OpenStack's clients.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab.layout import Lab
+    from lab.service import Parts
+    from lab.site import Site
+
+
+def parts(site: Site) -> Parts:
+    """Return the parts of a lab of this kind."""
+    from lab.guests.parts import parts as of
+
+    return of(site)
+
+
+def clear(lab: Lab) -> None:
+    """Remove namespaces and wires; there may be none."""
+    from lab.guests.network import Network, remove
+
+    remove(Network(lab))

@@ -8,17 +8,20 @@ boot loader, no disk and no init system; six such guests fit beside a control pl
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from doctor_maintenance.exceptions import PreconditionError
 from lab.guests import archive
+from lab.guests.commands import call, said
 from lab.guests.modules import Modules
 
 KERNEL_PACKAGE = "linux-image-cloud-amd64"
 COMMAND_LINE = "console=ttyS0 quiet panic=5"
+DISK_BYTES = 65_536
+"""The disk of a guest, which it does not look at; Nova wants one."""
+
 BUSYBOX = Path("/bin/busybox")
 
 _HERE = Path(__file__).parent
@@ -97,7 +100,7 @@ def compile_responder(program: Path) -> None:
         PreconditionError: there is no compiler, or it fails.
     """
     source = str(_HERE / "responder.c")
-    _run("gcc", "-Os", "-static", "-Wall", "-Wextra", "-o", str(program), source)
+    call("gcc", "-Os", "-static", "-Wall", "-Wextra", "-o", str(program), source)
 
 
 def _responder(scratch: Path) -> bytes:
@@ -107,15 +110,15 @@ def _responder(scratch: Path) -> bytes:
 
 def _kernel(scratch: Path) -> Path:
     """Download and unpack the newest kernel; nothing is installed."""
-    shown = _run("apt-cache", "depends", KERNEL_PACKAGE)
+    shown = said("apt-cache", "depends", KERNEL_PACKAGE)
     found = _VERSIONED.search(shown)
     if found is None:
         raise PreconditionError(
             f"expected {KERNEL_PACKAGE} to depend on a kernel, found {shown.strip()!r}; run apt-get update"
         )
-    _run("apt-get", "download", "-q", found[1], cwd=scratch)
+    call("apt-get", "download", "-q", found[1], cwd=scratch)
     package = next(scratch.glob("linux-image-*.deb"))
-    _run("dpkg", "-x", str(package), str(scratch / "kernel"))
+    call("dpkg", "-x", str(package), str(scratch / "kernel"))
     return scratch / "kernel"
 
 
@@ -131,17 +134,3 @@ def _write(path: Path, data: bytes) -> None:
     new = path.with_name(f"{path.name}.new")
     new.write_bytes(data)
     new.replace(path)
-
-
-def _run(*argv: str, cwd: Path | None = None) -> str:
-    try:
-        done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise PreconditionError(
-            f"{argv[0]} cannot be started: {error}; run `lab up` as root"
-        ) from error
-    if done.returncode != 0:
-        raise PreconditionError(
-            f"{' '.join(argv)} ended with status {done.returncode}: {done.stderr.strip()[-400:]}"
-        )
-    return done.stdout

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first process of a host: mounts, starts what the host runs, takes the dead, and ends to reboot.
+
+It is called in namespaces of its own (see ``supervisor``); outside of them it would hide folders of the machine, so it
+refuses to be anything but process 1. Whatever it had started is ended by the kernel with it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from doctor_maintenance.clock import WallClock
+from doctor_maintenance.exceptions import PreconditionError
+from lab.guests.boots import write
+from lab.guests.commands import call
+from lab.guests.host import INIT_PIPE, OVS_SOCKET, Host
+from lab.guests.words import from_words
+
+REBOOT = 64
+"""The exit status with which a host that is to be started again ends."""
+
+_READY_S = 60.0
+_LOOK_S = 0.05
+_OVS_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+_LIBVIRT_SOCKET = "/run/libvirt/libvirt-sock"
+_RUN_FOLDERS = ("libvirt", "lock", "openvswitch", "ovn", "sshd")
+
+
+def main(words: Sequence[str]) -> int:
+    """Be a host until it is rebooted."""
+    if os.getpid() != 1:
+        raise PreconditionError("a host's first process is started by its supervisor only")
+    host = Host(*from_words(words))
+    _mount(host.mounts)
+    os.mkfifo(INIT_PIPE)
+    pipe = os.open(INIT_PIPE, os.O_RDWR | os.O_NONBLOCK)
+    dead, woken = os.pipe()
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(woken)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    socket.sethostname(host.name)
+    _start_all(host)
+    write(host.ready, host.boot_id.read_text(encoding="ascii"))
+    return _serve(pipe, dead)
+
+
+def _mount(mounts: Mapping[Path, Path]) -> None:
+    call("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+    for name in _RUN_FOLDERS:
+        Path("/run", name).mkdir()
+    for target, source in mounts.items():
+        if source.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+        call("mount", "--bind", str(source), str(target))
+
+
+def _start_all(host: Host) -> None:
+    """Start what the host runs, and wait until each is there for the next."""
+    sshd, libvirtd, ovsdb, vswitchd, controller = (
+        _starter(host, service.name, service.argv) for service in host.services()
+    )
+    sshd()
+    libvirtd()
+    call("ovsdb-tool", "create", "/run/openvswitch/conf.db", _OVS_SCHEMA)
+    ovsdb()
+    _set("--retry", "--no-wait", "init")
+    _set("--no-wait", *host.switch_settings())
+    vswitchd()
+    _set(*host.switch_bridges())
+    call("ip", "link", "set", "br-tun", "addrgenmode", "none", "up")
+    call("ip", "address", "add", str(host.tunnels), "dev", "br-tun")
+    controller()
+    _wait_for(_LIBVIRT_SOCKET)
+    _wait_for(OVS_SOCKET)
+
+
+def _starter(host: Host, name: str, argv: Sequence[str]) -> Callable[[], None]:
+    def start() -> None:
+        with host.lab.log_of(f"{host.name}-{name}").open("ab") as log:
+            subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    return start
+
+
+def _set(*words: str) -> None:
+    call("ovs-vsctl", f"--timeout={_READY_S:.0f}", *words)
+
+
+def _wait_for(path: str) -> None:
+    """Wait until a socket accepts a connection."""
+    clock = WallClock()
+    deadline = clock.now() + _READY_S
+    pause = threading.Event()
+    while True:
+        with socket.socket(socket.AF_UNIX) as client:
+            if client.connect_ex(path) == 0:
+                return
+        if clock.now() > deadline:
+            raise PreconditionError(f"expected {path} to answer within {_READY_S:g} s")
+        pause.wait(_LOOK_S)
+
+
+def _serve(pipe: int, dead: int) -> int:
+    """Take the dead until somebody asks for a reboot."""
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
+    waiting.register(dead, select.POLLIN)
+    while True:
+        _reap()
+        for ready, _ in waiting.poll():
+            if ready == pipe and os.read(pipe, 4096).split() == [b"reboot"]:
+                return REBOOT
+            if ready == dead:
+                os.read(dead, 4096)
+
+
+def _reap() -> None:
+    """Take the exit status of all that ended: what lost its parent is a child of ours."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
