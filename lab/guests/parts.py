@@ -38,6 +38,9 @@ def parts(site: Site) -> Parts:
         ),
         compute_needs=lambda host: (service_hosts.daemon_of(host),),
         network_options=_network_options(lab),
+        # Neutron asks its server how many of its kind there are, and ours is none of those that it knows; what it
+        # leaves in the folder for temporary files is to go with the lab.
+        network_env={"ASGI_WORKERS": "1", "TMPDIR": str(lab.run)},
         network_needs=(ovn.NORTH, ovn.SOUTH, ovn.NORTHD),
         external_range=str(Network(lab).outside),
         image=lambda cloud: _upload(cloud, lab),
