@@ -182,6 +182,9 @@ class Host:
         return self.network.tunnels_of(self.name)
 
 
+# Guests and their network have machines of their own in a real cloud; here they go before the control plane, or a
+# busy API would be seen as a silent service. Guests inherit it of libvirtd.
+_FIRST = ("nice", "-n", "-15")
 _QUIET = ("-vsyslog:off", "-vconsole:info")
 _OVSDB = (
     "ovsdb-server",

@@ -7,6 +7,7 @@ refuses to be anything but process 1. Whatever it had started is ended by the ke
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -20,8 +21,9 @@ from pathlib import Path
 from doctor_maintenance.clock import WallClock
 from doctor_maintenance.exceptions import PreconditionError
 from lab.guests.boots import write
-from lab.guests.commands import call
+from lab.guests.commands import call, said
 from lab.guests.host import INIT_PIPE, OVS_SOCKET, Host
+from lab.guests.network import INTERFACES
 from lab.guests.words import from_words
 
 REBOOT = 64
@@ -39,6 +41,7 @@ def main(words: Sequence[str]) -> int:
     if os.getpid() != 1:
         raise PreconditionError("a host's first process is started by its supervisor only")
     host = Host(*from_words(words))
+    _forget_interfaces()
     _mount(host.mounts)
     os.mkfifo(INIT_PIPE)
     pipe = os.open(INIT_PIPE, os.O_RDWR | os.O_NONBLOCK)
@@ -60,6 +63,13 @@ def _mount(mounts: Mapping[Path, Path]) -> None:
         if source.is_dir():
             target.mkdir(parents=True, exist_ok=True)
         call("mount", "--bind", str(source), str(target))
+
+
+def _forget_interfaces() -> None:
+    """Remove what Open vSwitch left of the boot before: its interfaces outlive it, a machine's power does not."""
+    for link in json.loads(said("ip", "-json", "link", "show")):
+        if link["ifname"] not in ("lo", *INTERFACES):
+            call("ip", "link", "delete", link["ifname"])
 
 
 def _start_all(host: Host) -> None:

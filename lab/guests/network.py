@@ -28,6 +28,9 @@ from lab.layout import Lab
 MANAGEMENT, TUNNELS, OUTSIDE = "mgmt0", "tun0", "ext0"
 """What the interfaces of a host are called in it."""
 
+INTERFACES = (MANAGEMENT, TUNNELS, OUTSIDE)
+"""All that a host has when it is switched on."""
+
 _SWITCHES = {MANAGEMENT: "mgmt", TUNNELS: "tun", OUTSIDE: "ext"}
 _FIRST_HOST = 11
 

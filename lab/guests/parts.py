@@ -49,7 +49,8 @@ def parts(site: Site) -> Parts:
             service_hosts.service(lab, needs=(ovn.SOUTH,)),
         ),
         run_options={
-            "cloud": {"image": IMAGE},
+            # Emulated guests take the processor from the services at times.
+            "cloud": {"image": IMAGE, "request_timeout_s": 120.0},
             "ssh": {"key_file": keys.key_file, "known_hosts": keys.known_hosts},
             "admin_tool": {"maintenance_commands": MAINTAIN, "test_command": TEST},
         },
