@@ -133,11 +133,11 @@ class Host:
         """Return what it runs, in the order of starting; Open vSwitch is set up after the second."""
         return [
             Service("sshd", ["/usr/sbin/sshd", "-D", "-e", "-f", str(self.state / "sshd_config")]),
-            Service("libvirtd", ["/usr/sbin/libvirtd", "--listen"]),
-            Service("ovsdb-server", _OVSDB),
-            Service("ovs-vswitchd", ["ovs-vswitchd", f"unix:{OVS_SOCKET}", "--pidfile", *_QUIET]),
-            Service(
-                "ovn-controller", ["ovn-controller", f"unix:{OVS_SOCKET}", "--pidfile", *_QUIET]
+            Service("libvirtd", [*_FIRST, "/usr/sbin/libvirtd", "--listen"]),
+            Service("ovsdb-server", [*_FIRST, *_OVSDB]),
+            *(
+                Service(name, [*_FIRST, name, f"unix:{OVS_SOCKET}", "--pidfile", *_QUIET])
+                for name in ("ovs-vswitchd", "ovn-controller")
             ),
         ]
 
