@@ -31,6 +31,15 @@ until udhcpc -i eth0 -n -q -t 20 -T 1 -O mtu -s /etc/address.sh; do
     tell "no address by DHCP yet"
 done
 
+# A service's address that guests take over from each other by routes is on loopback, and so is nobody's to announce.
+echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore
+echo 2 >/proc/sys/net/ipv4/conf/all/arp_announce
+ip addr add 10.78.0.10/32 dev lo
+given=/config/openstack/latest/user_data
+if [ "$(head -c 2 "$given" 2>/dev/null)" = "#!" ]; then
+    sh "$given" >/dev/console 2>&1 || tell "user data ended with status $?"
+fi
+
 respawn() {
     while :; do
         "$@" >/dev/console 2>&1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A compute host as data: its folders, its files, what is mounted where, and what it runs.
+"""A host as data: its folders, its files, what is mounted where, and what it runs.
 
 A host is a network, a mount, a UTS and a PID namespace. The last is what makes a reboot real: its first process ends,
 and the kernel ends every other one that is in it, guests included. Nothing is done here; ``host_init`` does it.
@@ -20,7 +20,12 @@ PHYSICAL_NETWORK = "physnet1"
 INIT_PIPE = Path("/run/lab-init")
 """In a host: whatever writes ``reboot`` there reboots it; outside there is nothing."""
 
+FIRST = ("nice", "-n", "-15")
+"""How what guests and their network depend on is started: it has machines of its own in a real cloud, and a busy API is
+not to be seen as a silent service here. Guests inherit it of libvirtd."""
+
 OVS_SOCKET = "/run/openvswitch/db.sock"
+LIBVIRT_SOCKET = "/run/libvirt/libvirt-sock"
 _LIBVIRT_FOLDERS = ("etc", "lib", "log", "cache")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -40,7 +45,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A compute host.
+    """A compute host, or the gateway.
 
     Attributes:
         lab: whose it is.
@@ -129,17 +134,34 @@ class Host:
             self.state / "shadow": "root:*:20000:0:99999:7:::\nsshd:!:20000::::::\n",
         }
 
+    @property
+    def compute(self) -> bool:
+        """Whether guests run on it; the other kind is the gateway."""
+        return self.name in self.lab.hosts
+
     def services(self) -> list[Service]:
-        """Return what it runs, in the order of starting; Open vSwitch is set up after the second."""
+        """Return what it runs besides the network."""
+        if not self.compute:
+            return []
+        sshd = ["/usr/sbin/sshd", "-D", "-e", "-f", str(self.state / "sshd_config")]
         return [
-            Service("sshd", ["/usr/sbin/sshd", "-D", "-e", "-f", str(self.state / "sshd_config")]),
-            Service("libvirtd", [*_FIRST, "/usr/sbin/libvirtd", "--listen"]),
-            Service("ovsdb-server", [*_FIRST, *_OVSDB]),
-            *(
-                Service(name, [*_FIRST, name, f"unix:{OVS_SOCKET}", "--pidfile", *_QUIET])
-                for name in ("ovs-vswitchd", "ovn-controller")
-            ),
+            Service("sshd", sshd),
+            Service("libvirtd", [*FIRST, "/usr/sbin/libvirtd", "--listen"]),
         ]
+
+    def network_services(self) -> tuple[Service, Service, Service]:
+        """Return Open vSwitch's database, its switch, and what OVN has on a host."""
+        switch, controller = (
+            Service(name, [*FIRST, name, f"unix:{OVS_SOCKET}", "--pidfile", *more, *_QUIET])
+            # A user-space switch that fails is every guest's network that fails: it comes back at once.
+            for name, more in (("ovs-vswitchd", ["--monitor"]), ("ovn-controller", []))
+        )
+        return Service("ovsdb-server", [*FIRST, *_OVSDB]), switch, controller
+
+    @property
+    def sockets(self) -> tuple[str, ...]:
+        """What answers when all that it runs does."""
+        return (OVS_SOCKET, LIBVIRT_SOCKET) if self.compute else (OVS_SOCKET,)
 
     def switch_settings(self) -> list[str]:
         """Return the arguments of ovs-vsctl that tell Open vSwitch and ovn-controller who they are."""
@@ -151,11 +173,12 @@ class Host:
             "ovn-encap-ip": str(self.network.tunnels_of(self.name).ip),
             "ovn-bridge-datapath-type": "netdev",
             "ovn-bridge-mappings": f"{PHYSICAL_NETWORK}:br-ex",
-            "ovn-cms-options": "enable-chassis-as-gw",
             # A busy machine is silent for longer than the five seconds that are usual.
             "ovn-remote-probe-interval": "60000",
             "ovn-openflow-probe-interval": "60",
         }
+        if not self.compute:
+            own["ovn-cms-options"] = "enable-chassis-as-gw"
         return [
             "set",
             "Open_vSwitch",
@@ -182,9 +205,6 @@ class Host:
         return self.network.tunnels_of(self.name)
 
 
-# Guests and their network have machines of their own in a real cloud; here they go before the control plane, or a
-# busy API would be seen as a silent service. Guests inherit it of libvirtd.
-_FIRST = ("nice", "-n", "-15")
 _QUIET = ("-vsyslog:off", "-vconsole:info")
 _OVSDB = (
     "ovsdb-server",
@@ -208,7 +228,7 @@ cgroup_controllers = [ ]
 
 
 def _libvirtd(host: Host) -> str:
-    number = host.lab.hosts.index(host.name) + 1
+    number = int(host.network.management_of(host.name)) % 256
     return f"""\
 listen_tls = 0
 listen_tcp = 1

@@ -15,14 +15,14 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from doctor_maintenance.clock import WallClock
 from doctor_maintenance.exceptions import PreconditionError
 from lab.guests.boots import write
 from lab.guests.commands import call, said
-from lab.guests.host import INIT_PIPE, OVS_SOCKET, Host
+from lab.guests.host import INIT_PIPE, Host, Service
 from lab.guests.network import INTERFACES
 from lab.guests.words import from_words
 
@@ -32,7 +32,6 @@ REBOOT = 64
 _READY_S = 60.0
 _LOOK_S = 0.05
 _OVS_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
-_LIBVIRT_SOCKET = "/run/libvirt/libvirt-sock"
 _RUN_FOLDERS = ("libvirt", "lock", "openvswitch", "ovn", "sshd")
 
 
@@ -73,31 +72,37 @@ def _forget_interfaces() -> None:
 
 
 def _start_all(host: Host) -> None:
-    """Start what the host runs, and wait until each is there for the next."""
-    sshd, libvirtd, ovsdb, vswitchd, controller = (
-        _starter(host, service.name, service.argv) for service in host.services()
-    )
-    sshd()
-    libvirtd()
+    """Start what the host runs, and wait until all of it is there."""
+    database, switch, controller = host.network_services()
+    for service in host.services():
+        _start(host, service)
     call("ovsdb-tool", "create", "/run/openvswitch/conf.db", _OVS_SCHEMA)
-    ovsdb()
+    _start(host, database)
     _set("--retry", "--no-wait", "init")
     _set("--no-wait", *host.switch_settings())
-    vswitchd()
+    _start(host, switch)
     _set(*host.switch_bridges())
+    _no_null_translation()
     call("ip", "link", "set", "br-tun", "addrgenmode", "none", "up")
     call("ip", "address", "add", str(host.tunnels), "dev", "br-tun")
-    controller()
-    _wait_for(_LIBVIRT_SOCKET)
-    _wait_for(OVS_SOCKET)
+    _start(host, controller)
+    for path in host.sockets:
+        _wait_for(path)
 
 
-def _starter(host: Host, name: str, argv: Sequence[str]) -> Callable[[], None]:
-    def start() -> None:
-        with host.lab.log_of(f"{host.name}-{name}").open("ab") as log:
-            subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+def _no_null_translation() -> None:
+    """Hide a capability of the switch: OVN uses it for every connection, and Open vSwitch 3.1.0 dies of it.
 
-    return start
+    A translation to no address makes two entries with one hash; a packet of a connection that was silent for half a
+    minute finds the wrong one: ``assertion conn->conn_type == CT_CONN_TYPE_DEFAULT failed``.
+    """
+    datapath = said("ovs-vsctl", "--bare", "--columns=_uuid", "list", "datapath").split()[0]
+    _set("set", "datapath", datapath, "capabilities:ct_zero_snat=false")
+
+
+def _start(host: Host, service: Service) -> None:
+    with host.lab.log_of(f"{host.name}-{service.name}").open("ab") as log:
+        subprocess.Popen(service.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
 def _set(*words: str) -> None:

@@ -31,8 +31,13 @@ MANAGEMENT, TUNNELS, OUTSIDE = "mgmt0", "tun0", "ext0"
 INTERFACES = (MANAGEMENT, TUNNELS, OUTSIDE)
 """All that a host has when it is switched on."""
 
+GATEWAY = "network1"
+"""The machine between the tunnels and the outside world. It is none of the compute hosts: what goes through it would
+break off whenever that host is in maintenance."""
+
 _SWITCHES = {MANAGEMENT: "mgmt", TUNNELS: "tun", OUTSIDE: "ext"}
 _FIRST_HOST = 11
+_GATEWAY = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,11 @@ class Network:
         """Where OVN's databases listen."""
         return self.management[2]
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All that has wires: the compute hosts and the gateway."""
+        return (*self.lab.hosts, GATEWAY)
+
     def management_of(self, host: str) -> IPv4Address:
         """Return where a host answers SSH."""
         return self.management[self._number(host)]
@@ -92,7 +102,7 @@ class Network:
     @property
     def namespaces(self) -> tuple[str, ...]:
         """Every namespace of the lab."""
-        return (self.hub, *(self.lab.namespace(host) for host in self.lab.hosts))
+        return (self.hub, *(self.lab.namespace(host) for host in self.hosts))
 
     def machine_commands(self) -> list[str]:
         """Return the commands of ip(8) that make namespaces and wires."""
@@ -104,7 +114,7 @@ class Network:
             ]
         own = {MANAGEMENT: _in(self.management, 1), OUTSIDE: _in(self.outside, 1)}
         lines += [f"addr add {own[kind]} dev {name}" for kind, name in self.machine_links.items()]
-        for host in self.lab.hosts:
+        for host in self.hosts:
             inside = self.lab.namespace(host)
             lines += [
                 f"link add {kind} netns {inside} type veth peer name {_port(host, kind)} netns {self.hub}"
@@ -121,7 +131,7 @@ class Network:
                 f"link set {switch} addrgenmode none up",
             ]
         ports = [("root", kind) for kind in self.machine_links]
-        ports += [(host, kind) for host in self.lab.hosts for kind in _SWITCHES]
+        ports += [(host, kind) for host in self.hosts for kind in _SWITCHES]
         lines += [
             f"link set {_port(who, kind)} addrgenmode none master {_SWITCHES[kind]} up"
             for who, kind in ports
@@ -137,7 +147,7 @@ class Network:
         ]
 
     def _number(self, host: str) -> int:
-        return _FIRST_HOST + self.lab.hosts.index(host)
+        return _GATEWAY if host == GATEWAY else _FIRST_HOST + self.lab.hosts.index(host)
 
     @property
     def _block(self) -> int:
@@ -157,7 +167,7 @@ def create(network: Network) -> None:
     _check_ranges(network)
     _batch([], network.machine_commands())
     _batch(["-n", network.hub], network.hub_commands())
-    for host in network.lab.hosts:
+    for host in network.hosts:
         _batch(["-n", network.lab.namespace(host)], network.host_commands(host))
     # Packets of this kernel reach user-space Open vSwitch as they are: their checksums must be done.
     call("ethtool", "-K", network.machine_links[OUTSIDE], "tx", "off")

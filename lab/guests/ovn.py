@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lab.daemons import Daemon
 from lab.guests.commands import call
+from lab.guests.host import FIRST
 from lab.guests.network import Network
 from lab.layout import Lab, Port
 from lab.ready import tcp
@@ -40,7 +41,7 @@ def service(lab: Lab, needs: tuple[str, ...]) -> Service:
         return Daemon(
             name,
             [
-                *("ovsdb-server", str(state / f"{kind}.db")),
+                *(*FIRST, "ovsdb-server", str(state / f"{kind}.db")),
                 f"--remote=punix:{run / f'{kind}.sock'}",
                 f"--remote=db:{root},connections",
                 f"--unixctl={run / f'{kind}.ctl'}",
@@ -61,6 +62,7 @@ def service(lab: Lab, needs: tuple[str, ...]) -> Service:
             Daemon(
                 NORTHD,
                 [
+                    *FIRST,
                     "ovn-northd",
                     f"--ovnnb-db=unix:{run / 'nb.sock'}",
                     f"--ovnsb-db=unix:{run / 'sb.sock'}",

@@ -10,7 +10,7 @@ from openstack.connection import Connection
 
 from lab.guests import compute, image, ovn, service_hosts
 from lab.guests.host import Host
-from lab.guests.network import Network
+from lab.guests.network import GATEWAY, Network
 from lab.guests.words import to_words
 from lab.layout import Lab, Port
 from lab.service import Parts, Sections
@@ -40,8 +40,8 @@ def parts(site: Site) -> Parts:
         network_options=_network_options(lab),
         # Neutron asks its server how many of its kind there are, and ours is none of those that it knows; what it
         # leaves in the folder for temporary files is to go with the lab.
-        network_env={"ASGI_WORKERS": "1", "TMPDIR": str(lab.run)},
-        network_needs=(ovn.NORTH, ovn.SOUTH, ovn.NORTHD),
+        network_env={"ASGI_WORKERS": "1", "TMPDIR": str(lab.run), "SPT_NOENV": "1"},
+        network_needs=(ovn.NORTHD, service_hosts.daemon_of(GATEWAY)),
         external_range=str(Network(lab).outside),
         image=lambda cloud: _upload(cloud, lab),
         services=(
@@ -99,7 +99,7 @@ def _helper(host: Host) -> str:
 def _network_options(lab: Lab) -> Sections:
     central = Network(lab).central
     return {
-        "DEFAULT": {"service_plugins": "ovn-router", "global_physnet_mtu": 1500},
+        "DEFAULT": {"service_plugins": "ovn-router,port_forwarding", "global_physnet_mtu": 1500},
         "ml2": {
             "type_drivers": "local,flat,geneve",
             "tenant_network_types": "geneve",

@@ -45,7 +45,7 @@ def service(lab: Lab, needs: tuple[str, ...]) -> Service:
         lab: whose hosts.
         needs: the steps before the first host.
     """
-    hosts = [Host(lab, name) for name in lab.hosts]
+    hosts = [Host(lab, name) for name in Network(lab).hosts]
     folder = _keys_folder(lab)
     files: dict[Path, str] = {}
     for host in hosts:
@@ -76,8 +76,10 @@ def _make_keys(lab: Lab, hosts: list[Host]) -> None:
     """Make the keys of the hosts and of whoever may log in, unless they are there."""
     key = client_key(_keys_folder(lab))
     _authorized(lab).write_text(f"{key.get_name()} {key.get_base64()}\n", encoding="ascii")
-    own = {host.name: client_key(host.keys) for host in hosts}  # a host's own is made alike
-    addresses = {host.name: host.address for host in hosts}
+    own = {
+        host.name: client_key(host.keys) for host in hosts if host.compute
+    }  # a host's own is made alike
+    addresses = {host.name: host.address for host in hosts if host.compute}
     write_known_hosts(_keys_folder(lab), known_hosts(own, addresses, _SSH_PORT))
 
 
