@@ -15,7 +15,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from doctor_maintenance.clock import WallClock
@@ -32,6 +33,7 @@ REBOOT = 64
 _READY_S = 60.0
 _LOOK_S = 0.05
 _OVS_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+_CAPABILITIES = ("--columns=_uuid,capabilities", "list", "datapath")
 _RUN_FOLDERS = ("libvirt", "lock", "openvswitch", "ovn", "sshd")
 
 
@@ -82,12 +84,12 @@ def _start_all(host: Host) -> None:
     _set("--no-wait", *host.switch_settings())
     _start(host, switch)
     _set(*host.switch_bridges())
-    _no_null_translation()
     call("ip", "link", "set", "br-tun", "addrgenmode", "none", "up")
     call("ip", "address", "add", str(host.tunnels), "dev", "br-tun")
     _start(host, controller)
+    _no_null_translation()
     for path in host.sockets:
-        _wait_for(path)
+        _until(partial(_answers, path), f"{path} to answer")
 
 
 def _no_null_translation() -> None:
@@ -96,8 +98,16 @@ def _no_null_translation() -> None:
     A translation to no address makes two entries with one hash; a packet of a connection that was silent for half a
     minute finds the wrong one: ``assertion conn->conn_type == CT_CONN_TYPE_DEFAULT failed``.
     """
-    datapath = said("ovs-vsctl", "--bare", "--columns=_uuid", "list", "datapath").split()[0]
-    _set("set", "datapath", datapath, "capabilities:ct_zero_snat=false")
+
+    # ovn-controller makes the record, and the switch then says in it what it is capable of.
+    def hidden() -> bool:
+        for line in said("ovs-vsctl", "--format=csv", "--no-headings", *_CAPABILITIES).splitlines():
+            if "ct_zero_snat" in line:
+                _set("set", "datapath", line.split(",")[0], "capabilities:ct_zero_snat=false")
+                return True
+        return False
+
+    _until(hidden, "Open vSwitch to say what it is capable of")
 
 
 def _start(host: Host, service: Service) -> None:
@@ -109,17 +119,20 @@ def _set(*words: str) -> None:
     call("ovs-vsctl", f"--timeout={_READY_S:.0f}", *words)
 
 
-def _wait_for(path: str) -> None:
-    """Wait until a socket accepts a connection."""
+def _answers(path: str) -> bool:
+    """Return whether a socket accepts a connection."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(path) == 0
+
+
+def _until(ready: Callable[[], bool], what: str) -> None:
+    """Wait for something that nobody tells of; blocks."""
     clock = WallClock()
     deadline = clock.now() + _READY_S
     pause = threading.Event()
-    while True:
-        with socket.socket(socket.AF_UNIX) as client:
-            if client.connect_ex(path) == 0:
-                return
+    while not ready():
         if clock.now() > deadline:
-            raise PreconditionError(f"expected {path} to answer within {_READY_S:g} s")
+            raise PreconditionError(f"expected {what} within {_READY_S:g} s")
         pause.wait(_LOOK_S)
 
 
