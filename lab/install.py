@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import importlib
 import os
 import shutil
 import subprocess
@@ -46,6 +47,7 @@ def install(lab: Lab, say: Say) -> None:
             _install_packages(lab, missing, say)
         if not _stamped(lab):
             _install_services(lab, say)
+        _prepare(lab, say)
 
 
 def installed(lab: Lab) -> bool:
@@ -88,8 +90,19 @@ def missing_packages(kind: Kind) -> list[str]:
 
 def files(kind: Kind, name: str) -> list[Path]:
     """Return the files of that name that hold for a kind: the common one, and the kind's own if it has one."""
-    own = _HERE / kind.value.replace("-", "_") / name
+    own = _HERE / _folder(kind) / name
     return [path for path in (_HERE / name, own) if path.exists()]
+
+
+def _prepare(lab: Lab, say: Say) -> None:
+    """Let a kind make what all its labs share, if there is such a thing: it may have to download for it."""
+    prepare = getattr(importlib.import_module(f"lab.{_folder(lab.kind)}"), "prepare", None)
+    if prepare is not None:
+        prepare(lab, say)
+
+
+def _folder(kind: Kind) -> str:
+    return kind.value.replace("-", "_")
 
 
 def _install_packages(lab: Lab, packages: Sequence[str], say: Say) -> None:

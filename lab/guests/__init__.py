@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lab.layout import Lab
     from lab.service import Parts
     from lab.site import Site
@@ -27,3 +29,13 @@ def clear(lab: Lab) -> None:
     from lab.guests.network import Network, remove
 
     remove(Network(lab))
+
+
+def prepare(lab: Lab, say: Callable[[str], None]) -> None:
+    """Make the guests' image, which all labs of this kind share; blocks. One that is there is left alone."""
+    from lab.guests import image
+
+    folder = image.folder_of(lab)
+    if not image.fresh(folder):
+        say("making the guests' image")
+        image.build(folder)

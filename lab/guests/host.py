@@ -235,6 +235,7 @@ listen_tcp = 1
 listen_addr = "{host.address}"
 auth_tcp = "none"
 auth_unix_rw = "none"
+max_client_requests = 50
 host_uuid = "00000000-0000-4000-8000-{number:012d}"
 log_outputs = "3:stderr"
 """

@@ -16,6 +16,7 @@ from doctor_maintenance.exceptions import PreconditionError
 from lab.guests import archive
 from lab.guests.commands import call, said
 from lab.guests.modules import Modules
+from lab.layout import Lab
 
 KERNEL_PACKAGE = "linux-image-cloud-amd64"
 COMMAND_LINE = "console=ttyS0 quiet panic=5"
@@ -53,6 +54,20 @@ class GuestImage:
     initramfs: Path
 
 
+def folder_of(lab: Lab) -> Path:
+    """Return where the image is kept."""
+    return lab.root / "guest-image"
+
+
+def fresh(folder: Path) -> bool:
+    """Return whether the image is there, and newer than what it is made of."""
+    image = _files(folder)
+    if not (image.kernel.exists() and image.initramfs.exists()):
+        return False
+    made = image.initramfs.stat().st_mtime
+    return all((_HERE / name).stat().st_mtime <= made for name in _SOURCES)
+
+
 def build(folder: Path) -> GuestImage:
     """Make the image, or return the one that is there.
 
@@ -63,12 +78,12 @@ def build(folder: Path) -> GuestImage:
         PreconditionError: a program is missing or fails, or the kernel lacks a module.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    image = GuestImage(folder / "vmlinuz", folder / "initramfs.gz")
-    if not (image.kernel.exists() and _fresh(image.initramfs)):
+    image = _files(folder)
+    if not fresh(folder):
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             unpacked = _kernel(Path(scratch))
-            _write(image.initramfs, archive.pack(entries(unpacked, _responder(Path(scratch)))))
             _write(image.kernel, next((unpacked / "boot").glob("vmlinuz-*")).read_bytes())
+            _write(image.initramfs, archive.pack(entries(unpacked, _responder(Path(scratch)))))
     return image
 
 
@@ -122,12 +137,8 @@ def _kernel(scratch: Path) -> Path:
     return scratch / "kernel"
 
 
-def _fresh(initramfs: Path) -> bool:
-    """Return whether the image is newer than what it is made of."""
-    if not initramfs.exists():
-        return False
-    made = initramfs.stat().st_mtime
-    return all((_HERE / name).stat().st_mtime <= made for name in _SOURCES)
+def _files(folder: Path) -> GuestImage:
+    return GuestImage(folder / "vmlinuz", folder / "initramfs.gz")
 
 
 def _write(path: Path, data: bytes) -> None:

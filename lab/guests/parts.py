@@ -122,7 +122,7 @@ def _upload(cloud: Connection, lab: Lab) -> None:
     """Put the guests' image there: a kernel and an initramfs, and a disk that they do not look at."""
     if cloud.image.find_image(IMAGE) is not None:
         return
-    guest = image.build(lab.root / "guest-image")
+    guest = image.build(image.folder_of(lab))
     # Glance looks into the data, and refuses a kernel that is called a raw disk.
     kernel, initramfs = (
         _create(cloud, path.name, kind, kind, filename=str(path))
