@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 project = "doctor-maintenance"
 author = "doctor-maintenance contributors"
 copyright = author
-extensions = ["explorer_pages", "fault_pages", "judge_pages", "options_page"]
+extensions = ["closeness_pages", "explorer_pages", "fault_pages", "judge_pages", "options_page"]
 exclude_patterns = ["_build"]
 html_theme = "alabaster"
 html_theme_options = {"description": "planned maintenance with zero downtime", "page_width": "64em"}

@@ -166,7 +166,7 @@ def test_a_rebuilt_standby_takes_over_later() -> None:
 
 
 def test_the_reply_is_in_time_even_if_building_anew_is_not() -> None:
-    world = AppWorld(Rules(Action.OWN_ACTION), profile="recorded")
+    world = AppWorld(Rules(Action.OWN_ACTION), profile="realistic")
     single = world.app.singles[0]
     replied_at: list[float] = []
     world.admin_tool.instance_ids = [single]

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tallying import tally
 
-from .comparing import Difference, compare
+from .comparing import compare
 from .places import Place, SimulatedPlace
 from .reasons import reason
 
 RECORDED = Path(__file__).parent / "recorded"
 RECORD = "DOCTOR_MAINTENANCE_TEST_RECORD"
 """Set to a folder: what a real cloud answers is written there, a file for each module of tests."""
-TALLY = "DOCTOR_MAINTENANCE_TEST_TALLY"
-"""Set to a folder: how the simulator's answers compare is written there."""
 
 
 def finish(node: pytest.Item, place: Place, entries: list[dict[str, Any]]) -> None:
@@ -31,10 +30,16 @@ def finish(node: pytest.Item, place: Place, entries: list[dict[str, Any]]) -> No
     recorded = _recorded(module).get(node.name)
     if recorded is None:
         return
-    tally = compare(recorded, entries)
-    unexplained = [item for item in tally.differences if reason(node.name, item) is None]
-    if os.environ.get(TALLY):
-        _write_tally(Path(os.environ[TALLY]) / f"{module}.jsonl", node.name, tally)
+    found = compare(recorded, entries)
+    unexplained = [item for item in found.differences if reason(node.name, item) is None]
+    tally(
+        module,
+        node.name,
+        found.fields,
+        [(str(item), reason(node.name, item) or "") for item in found.differences],
+        found.answers,
+        found.differing,
+    )
     shown = "\n".join(str(item) for item in unexplained)
     assert not unexplained, f"a real cloud answered otherwise ({len(unexplained)} fields):\n{shown}"
 
@@ -58,26 +63,3 @@ def _recorded(module: str) -> dict[str, list[dict[str, Any]]]:
         return {}
     found: dict[str, list[dict[str, Any]]] = json.loads(path.read_text(encoding="utf-8"))
     return found
-
-
-def _write_tally(path: Path, name: str, tally: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    line = {
-        "test": name,
-        "answers": tally.answers,
-        "differing": tally.differing,
-        "fields": tally.fields,
-        "differences": [_shown(name, item) for item in tally.differences],
-    }
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def _shown(name: str, item: Difference) -> dict[str, Any]:
-    return {
-        "question": item.question,
-        "where": item.where,
-        "recorded": item.recorded,
-        "ours": item.ours,
-        "reason": reason(name, item),
-    }

@@ -223,7 +223,7 @@ def test_instances_that_never_start_end_the_deployment_with_the_reason() -> None
 
 
 def test_instances_that_take_too_long_end_the_deployment() -> None:
-    world = World(profile="recorded")
+    world = World(profile="realistic")
     with pytest.raises(FlowTimeout, match="instances to be built"):
         world.run(world.deployment(APP, boot_s=0.5).deploy({}, None))
 

@@ -178,7 +178,7 @@ def test_an_unknown_host_is_named() -> None:
 
 def test_the_same_seed_gives_the_same_events() -> None:
     def story() -> list[tuple[float, str, dict[str, object]]]:
-        sim = Sim("recorded", served=False)
+        sim = Sim("realistic", served=False)
         events: list[tuple[float, str, dict[str, object]]] = []
         sim.cloud.subscribe(lambda event: events.append((event.at, event.kind, dict(event.fields))))
         instance = booted(sim)

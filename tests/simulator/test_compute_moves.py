@@ -15,7 +15,7 @@ from doctor_maintenance.simulator.records import BootRequest, Instance
 
 from .sim import Sim
 
-RECORDED = get_profile("recorded")
+REALISTIC = get_profile("realistic")
 
 
 class Moves:
@@ -341,7 +341,7 @@ def test_deleting_an_instance_ends_its_migration(moves: Moves) -> None:
 
 
 def test_a_live_migration_takes_as_long_as_its_profile_says() -> None:
-    moves = Moves(RECORDED)
+    moves = Moves(REALISTIC)
     instance = moves.boot(host="compute1")
     began = moves.clock.now()
     moves.compute.live_migrate(instance.instance_id)

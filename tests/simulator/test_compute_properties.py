@@ -100,7 +100,7 @@ class ComputeMachine(RuleBasedStateMachine):
     """A small cloud to which anything may be done at any time."""
 
     @initialize(
-        seed=st.integers(0, 2**16), profile=st.sampled_from(["fast", "instant", "recorded"])
+        seed=st.integers(0, 2**16), profile=st.sampled_from(["fast", "instant", "realistic"])
     )
     def begin(self, seed: int, profile: str) -> None:
         topology = build_topology(3, vcpus=1, memory_mb=4096)
@@ -109,7 +109,7 @@ class ComputeMachine(RuleBasedStateMachine):
         self.clock, self.compute = clock, self.cloud.compute
         group = self.compute.groups.create("p", "u", "apart", "anti-affinity")
         self.group_id = group.group_id
-        self.stale = profile == "recorded"
+        self.stale = profile == "realistic"
 
     def pick(self, number: int) -> Instance | None:
         instances = list(self.compute.instances.values())

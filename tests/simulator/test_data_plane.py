@@ -248,7 +248,7 @@ def test_a_cold_migration_is_an_outage_of_exactly_its_states() -> None:
 
 
 def test_the_moment_in_which_a_live_migration_stops_the_guest_is_seen() -> None:
-    lab = VirtualLab("recorded")
+    lab = VirtualLab("realistic")
     least, most = lab.cloud.profile.live_pause  # type: ignore[misc]
     lab.cloud.compute.live_migrate(lab.active)
 

@@ -11,10 +11,10 @@ from doctor_maintenance.exceptions import UsageError
 from doctor_maintenance.simulator.profiles.base import Duration, TimingProfile
 from doctor_maintenance.simulator.profiles.fast import FAST
 from doctor_maintenance.simulator.profiles.instant import INSTANT
-from doctor_maintenance.simulator.profiles.recorded import RECORDED
+from doctor_maintenance.simulator.profiles.realistic import REALISTIC
 
 PROFILES: dict[str, TimingProfile] = {
-    profile.name: profile for profile in (FAST, INSTANT, RECORDED)
+    profile.name: profile for profile in (FAST, INSTANT, REALISTIC)
 }
 
 

@@ -8,7 +8,7 @@ as a profile. All are seconds; a pair is the least and the most, drawn from the 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 Duration = float | tuple[float, float]
 
@@ -99,3 +99,27 @@ def draw(duration: Duration, rng: random.Random) -> float:
     if isinstance(duration, tuple):
         return rng.uniform(*duration)
     return duration
+
+
+def scaled(profile: TimingProfile, name: str, factor: float, **own: Duration) -> TimingProfile:
+    """Return a profile of the same shape whose durations are ``factor`` times as long.
+
+    Args:
+        profile: what is scaled.
+        name: what the new one is called.
+        factor: above 0.
+        **own: durations that are not scaled but given, in seconds.
+    """
+    durations = {
+        item.name: _times(getattr(profile, item.name), factor)
+        for item in fields(profile)
+        if item.name not in ("name", "resume_guests")
+    }
+    return replace(profile, name=name, **{**durations, **own})  # type: ignore[arg-type]
+
+
+def _times(duration: Duration, factor: float) -> Duration:
+    if isinstance(duration, tuple):
+        least, most = duration
+        return least * factor, most * factor
+    return duration * factor

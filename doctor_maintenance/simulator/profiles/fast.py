@@ -1,41 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A quick cloud, the default of ``run``: every state lasts long enough to be seen, and a run is over in seconds."""
+"""The realistic profile in miniature, the default of ``run``: the same shape and spread, over in seconds.
+
+What an instance goes through takes a thirtieth of its time. A host's own times are shorter still: a reboot of minutes
+would be most of a run. What makes a cloud wait without doing anything is left out: it would look like a fault.
+"""
 
 from __future__ import annotations
 
-from doctor_maintenance.simulator.profiles.base import TimingProfile
+from doctor_maintenance.simulator.profiles.base import scaled
+from doctor_maintenance.simulator.profiles.realistic import REALISTIC
 
-FAST = TimingProfile(
-    name="fast",
-    boot_scheduling=0.05,
-    boot_networking=0.05,
-    boot_block_devices=0.05,
-    boot_spawning=0.15,
-    delete=0.1,
-    delete_visible=0.01,
-    stop=0.1,
-    start=0.1,
-    reboot_soft=0.1,
-    reboot_hard=0.15,
-    live_scheduling=0.05,
-    live_preparing=0.1,
-    live_running=0.2,
-    live_pause=0.0,
-    live_finishing=0.05,
-    live_record_lag=0.02,
-    live_port_lag=0.1,
-    cold_scheduling=0.05,
-    cold_preparing=0.05,
-    cold_migrating=0.15,
-    cold_migrated=0.1,
-    cold_finishing=0.15,
-    confirm=0.2,
-    revert_source=0.2,
-    revert_finish=0.2,
-    evacuate=0.4,
-    host_boot=0.6,
+FAST = scaled(
+    REALISTIC,
+    "fast",
+    1 / 30,
+    host_boot=(0.4, 0.8),
     service_down=0.1,
-    service_up=0.1,
-    guest_resume=0.1,
-    alarm_delay=0.005,
+    service_up=(0.06, 0.16),
+    guest_resume=(0.06, 0.16),
+    group_view_stale=0.0,
+    alarm_cache_ttl=0.0,
+    floating_ip_move_gap_s=0.0,
 )

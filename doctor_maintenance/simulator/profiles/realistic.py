@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from doctor_maintenance.simulator.profiles.base import TimingProfile
 
-RECORDED = TimingProfile(
-    name="recorded",
+REALISTIC = TimingProfile(
+    name="realistic",
     boot_scheduling=(0.3, 1.2),
     boot_networking=(0.3, 0.5),
     boot_block_devices=(0.15, 0.3),
