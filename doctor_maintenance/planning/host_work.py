@@ -284,8 +284,8 @@ class HostWork:
     def _enabled(self, event: saw.Done, now: float) -> list[do.Command]:
         self._disabled = False
         if not self._in_maintenance:
-            self.phase = Phase.CANCELED
-            return []
+            self.phase = Phase.RETRACTING
+            return self._tell_unsure_inspector() or self._retracted(event, now)
         self.phase = Phase.ENDING
         return [self._tell_host("over", NotificationState.MAINTENANCE_OVER)]
 
@@ -327,9 +327,14 @@ class HostWork:
             self._tell("canceled", announcement, NotificationState.MAINTENANCE_CANCELED)
             for announcement in self.announcements.values()
         ]
-        if self._inspector_unsure:
-            out.insert(0, self._tell_host("over", NotificationState.MAINTENANCE_OVER))
+        if not self._disabled:  # else the operator enables it first: step 10 comes before 11
+            out = [*self._tell_unsure_inspector(), *out]
         return out or self._retracted(event, now)
+
+    def _tell_unsure_inspector(self) -> list[do.Command]:
+        """Tell it that nothing is in maintenance, once, if what it was told before may have arrived."""
+        unsure, self._inspector_unsure = self._inspector_unsure, False
+        return [self._tell_host("over", NotificationState.MAINTENANCE_OVER)] if unsure else []
 
     def _retracted(self, event: saw.Event, now: float) -> list[do.Command]:
         if not self._open:

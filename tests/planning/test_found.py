@@ -84,6 +84,29 @@ def test_the_inspector_is_told_that_it_is_over_if_it_may_have_been_told_of_the_m
     ]
 
 
+def entering_and_enabling_fail(command: Any) -> str | None:
+    state = getattr(getattr(command, "notification", None), "state", "")
+    told = isinstance(command, do.NotifyHost) and state == "IN_MAINTENANCE"
+    return "timeout" if told or isinstance(command, do.EnableCompute) else None
+
+
+def test_the_inspector_is_not_told_that_it_is_over_while_the_host_is_still_disabled() -> None:
+    """Seed 5002041: step 11 came before step 10, which the operator had to make up for."""
+    play = Play(session("h1"), {"h1": [A1]}, fail=entering_and_enabling_fail)
+
+    assert "tell inspector h1 MAINTENANCE_OVER" not in play.run()
+    assert play.ended == [SessionState.MAINTENANCE_FAILED]
+    play.fail = lambda command: None
+    play.log.clear()
+    play.tell(saw.OperatorReleased("h1"))
+
+    assert play.log == [
+        "EnableCompute h1",
+        "tell inspector h1 MAINTENANCE_OVER",
+        "end MAINTENANCE_CANCELED",
+    ]
+
+
 def rebooting_fails(command: Any) -> str | None:
     return "no answer" if getattr(command, "step", "") == "REBOOT" else None
 
