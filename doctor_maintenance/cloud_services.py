@@ -12,6 +12,7 @@ import functools
 from weakref import WeakKeyDictionary
 
 from keystoneauth1.adapter import Adapter
+from keystoneauth1.exceptions import EndpointNotFound
 from openstack.config.cloud_region import CloudRegion
 from openstack.connection import Connection
 from os_service_types import ServiceTypes
@@ -49,7 +50,7 @@ class Services:
 
         Raises:
             CloudError: the cloud has no such service.
-            keystoneauth1.exceptions.ClientException: it cannot be found out.
+            keystoneauth1.exceptions.ClientException: it cannot be found out now.
         """
         known = self._adapters.get(service)
         if known is None:
@@ -70,9 +71,12 @@ class Services:
     def _address_of(self, service: str) -> str:
         known = _ADDRESSES.setdefault(self.connection, {})
         if service not in known:
-            found = self._alarming() if service == ALARMING else self._find(service)
+            try:
+                found = self._alarming() if service == ALARMING else self._find(service)
+            except EndpointNotFound as error:
+                raise _missing(service) from error
             if found is None:
-                raise CloudError(f"the cloud's catalog has no {service} service", permanent=True)
+                raise _missing(service)
             known[service] = found
         return known[service]
 
@@ -93,6 +97,10 @@ class Services:
             region_name=config.get_region_name("alarm"),
         )
         return None if endpoint is None else str(endpoint).rstrip("/").removesuffix("/v2")
+
+
+def _missing(service: str) -> CloudError:
+    return CloudError(f"the cloud's catalog has no {service} service", permanent=True)
 
 
 class _Remembering(ServiceTypes):

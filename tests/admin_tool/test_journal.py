@@ -339,6 +339,18 @@ def test_migrations_and_tables_say_the_same(url: str) -> None:
     Database(url).close()
 
 
+def test_no_state_is_stored_beside_the_events_that_it_follows_from() -> None:
+    columns = {table.name: set(table.columns.keys()) for table in metadata.sorted_tables}
+
+    assert columns == {
+        "journal": {"id", "opened"},
+        "tools": {"tool_id", "name", "url", "beat"},
+        "sessions": {"session_id", "number", "request", "rules", "length", "holder", "fence"},
+        "events": {"session_id", "position", "at", "event"},
+        "memos": {"session_id", "command", "memo"},
+    }
+
+
 def test_a_new_database_is_at_the_newest_migration(url: str) -> None:
     Database(url).close()
     engine = create_engine(url)

@@ -400,6 +400,23 @@ def test_a_session_goes_on_when_the_database_is_back(
     assert len(world.cloud.compute.migrations) == 1
 
 
+def test_what_could_not_be_stored_is_not_acted_on(pair: tuple[Any, Tool, Tool]) -> None:
+    world, one, _ = pair
+    blue = world.project("blue")
+    instance = world.boot("a", "blue", "compute1")
+    one.begin("compute1")
+    run_until(world, lambda: bool(blue.heard))
+    one.journal.fails = True
+
+    run_until(world, lambda: bool(blue.answers))
+    world.clock.advance(LEASE_S)
+
+    assert blue.answers[0].status_code == 503
+    assert world.cloud.compute.migrations == {}
+    assert world.host_of(instance) == "compute1"
+    one.process.dead = True
+
+
 def test_a_tool_that_cannot_show_that_it_lives_lets_go_before_it_is_taken_for_dead(
     pair: tuple[Any, Tool, Tool],
 ) -> None:
