@@ -16,6 +16,8 @@ from lab.guests.network import OUTSIDE, TUNNELS, Network
 from lab.layout import Lab, Port
 
 SHIMS = Path(__file__).parent / "shims"
+"""What the host's shell knows besides the machine's programs; it goes before them."""
+
 PHYSICAL_NETWORK = "physnet1"
 INIT_PIPE = Path("/run/lab-init")
 """In a host: whatever writes ``reboot`` there reboots it; outside there is nothing."""
@@ -27,7 +29,8 @@ not to be seen as a silent service here. Guests inherit it of libvirtd."""
 OVS_SOCKET = "/run/openvswitch/db.sock"
 LIBVIRT_SOCKET = "/run/libvirt/libvirt-sock"
 _LIBVIRT_FOLDERS = ("etc", "lib", "log", "cache")
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SHIMS_IN_HOST = Path("/usr/local/sbin")
+_PATH = f"{SHIMS_IN_HOST}:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,6 @@ class Host:
             },
             Path("/etc/hosts"): self.state / "hosts",
             Path("/etc/shadow"): self.state / "shadow",
-            Path("/usr/local/sbin"): SHIMS,
             Path("/proc/sys/kernel/random/boot_id"): self.boot_id,
         }
 

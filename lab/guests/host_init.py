@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from doctor_maintenance.clock import WallClock
 from doctor_maintenance.exceptions import PreconditionError
 from lab.guests.boots import write
 from lab.guests.commands import call, said
-from lab.guests.host import INIT_PIPE, Host, Service
+from lab.guests.host import INIT_PIPE, SHIMS, SHIMS_IN_HOST, Host, Service
 from lab.guests.network import INTERFACES
 from lab.guests.words import from_words
 
@@ -64,6 +65,9 @@ def _mount(mounts: Mapping[Path, Path]) -> None:
         if source.is_dir():
             target.mkdir(parents=True, exist_ok=True)
         call("mount", "--bind", str(source), str(target))
+    # A copy: who works on the project may change the original under a host that runs.
+    call("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(SHIMS_IN_HOST))
+    shutil.copytree(SHIMS, SHIMS_IN_HOST, dirs_exist_ok=True)
 
 
 def _forget_interfaces() -> None:
