@@ -107,6 +107,15 @@ def _word(configured: str | None) -> str:
     return word
 
 
+def as_project(operator: CloudSettings) -> CloudSettings:
+    """Return how a project reaches the cloud: by its own login, with the patience of the operator."""
+    return CloudSettings(
+        os_cloud=_PROJECT_CLOUD,
+        request_timeout_s=operator.request_timeout_s,
+        connect_retries=operator.connect_retries,
+    )
+
+
 class ProbeDisplay(Protocol):
     """Shows what a probe knows; may be called from any thread."""
 
@@ -169,7 +178,12 @@ class LiveStage(CommonStage):
             ),
             http=http,
             operator=connect_by(settings.cloud, http),
-            connect=partial(connect, http=http, cacert=settings.cloud.cacert),
+            connect=partial(
+                connect,
+                http=http,
+                cacert=settings.cloud.cacert,
+                timeout_s=settings.cloud.request_timeout_s,
+            ),
             ssh=SshSettings(ssh.command_timeout_s, settings.admin_tool.test_command),
             ssh_port=ssh.port,
             spec=Spec(
@@ -224,9 +238,7 @@ class LiveStage(CommonStage):
         name = f"app-manager-{application.name}"
         clouds = self._folder / f"{name}.clouds.yaml"
         self._write_login(clouds, account)
-        settings = replace(
-            self.settings, app_manager=own, cloud=CloudSettings(os_cloud=_PROJECT_CLOUD)
-        )
+        settings = replace(self.settings, app_manager=own, cloud=as_project(self.settings.cloud))
         process = self._start("app-manager", name, settings, clouds)
         self._managers.append(process)
         url = yield from blocking(lambda: process.url(READY_S))
