@@ -78,7 +78,7 @@ def test_every_kind_of_fault_says_what_it_does() -> None:
 
 
 def test_an_unknown_profile_names_those_there_are() -> None:
-    with pytest.raises(UsageError, match="there are: fast, instant, recorded"):
+    with pytest.raises(UsageError, match="there are: fast, instant, realistic"):
         get_profile("slow")
 
 

@@ -102,7 +102,7 @@ def draw(duration: Duration, rng: random.Random) -> float:
 
 
 def scaled(profile: TimingProfile, name: str, factor: float, **own: Duration) -> TimingProfile:
-    """Return a profile of the same shape whose durations are ``factor`` times as long.
+    """Return a profile of the same shape, without its spread: every duration is ``factor`` times its middle.
 
     Args:
         profile: what is scaled.
@@ -111,15 +111,12 @@ def scaled(profile: TimingProfile, name: str, factor: float, **own: Duration) ->
         **own: durations that are not scaled but given, in seconds.
     """
     durations = {
-        item.name: _times(getattr(profile, item.name), factor)
+        item.name: _middle(getattr(profile, item.name)) * factor
         for item in fields(profile)
         if item.name not in ("name", "resume_guests")
     }
     return replace(profile, name=name, **{**durations, **own})  # type: ignore[arg-type]
 
 
-def _times(duration: Duration, factor: float) -> Duration:
-    if isinstance(duration, tuple):
-        least, most = duration
-        return least * factor, most * factor
-    return duration * factor
+def _middle(duration: Duration) -> float:
+    return sum(duration) / 2 if isinstance(duration, tuple) else duration
