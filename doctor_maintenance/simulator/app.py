@@ -19,7 +19,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from flask import Flask, Response, g, request
 
 from doctor_maintenance.simulator.identity_records import UnauthorizedError
-from doctor_maintenance.simulator.request_faults import KeptBack, RequestFaults
+from doctor_maintenance.simulator.profiles.base import draw
+from doctor_maintenance.simulator.request_faults import DELAY_S, KeptBack, RequestFaults
 from doctor_maintenance.simulator.services import Service, services
 from doctor_maintenance.simulator.services.auth import unauthorized
 from doctor_maintenance.web import Application
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """The most that a request may carry; an image of the simulated cloud is small."""
+
+_OUR_OWN = frozenset({"bus", "control"})
+"""Services that no real cloud has; they answer at once."""
 
 _TOO_LARGE = "413 Request Entity Too Large"
 _MOST_DIGITS = 20
@@ -65,7 +69,18 @@ class CloudApplication:
         environ["simulator.request_id"] = f"req-00000000-0000-4000-8000-{next(self._numbers):012x}"
         clock = self._cloud.clock
         answer = KeptBack(clock, environ, start)
-        return answer.give(clock.call(lambda: app.wsgi_app(environ, answer.start)))
+        chunks = clock.call(lambda: self._answer(app, environ, answer))
+        return answer.give(chunks)
+
+    def _answer(self, app: Flask, environ: WSGIEnvironment, answer: KeptBack) -> Iterable[bytes]:
+        """Let a service answer, and note how long a real one would have taken."""
+        chunks = app.wsgi_app(environ, answer.start)
+        profile = self._cloud.profile
+        reads = environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS")
+        takes = profile.api_read if reads else profile.api_write
+        if takes and app.name not in _OUR_OWN:
+            environ.setdefault(DELAY_S, draw(takes, self._cloud.rng))
+        return chunks
 
     def _index(self, start: StartResponse) -> Iterable[bytes]:
         paths = " ".join(f"/{path}" for path in self._apps)

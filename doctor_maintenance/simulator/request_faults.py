@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = "simulator.timeout_s"
 """In the environ, from a client in the same process: how long it waits for an answer."""
-_DELAY_S = "simulator.delay_s"
+DELAY_S = "simulator.delay_s"
+"""In the environ: how long the answer is kept back."""
 _CUT = "simulator.cut"
 _TEXT = "A fault of the simulation"
 _PROMISED_BYTES = "1000"
@@ -57,7 +58,7 @@ class RequestFaults:
                 request.environ[_CUT] = True
                 return Response(status=503)
             case "api_slow":
-                request.environ[_DELAY_S] = float(given["delay_s"])
+                request.environ[DELAY_S] = float(given["delay_s"])
             case "answer_lost":
                 request.environ[_CUT] = True
             case "api_fails_but_succeeds":
@@ -112,7 +113,7 @@ class KeptBack:
 
     def give(self, chunks: Iterable[bytes]) -> Iterable[bytes]:
         """Hand the answer on, later or cut if need be; to be called off the clock."""
-        delay_s: float | None = self._environ.get(_DELAY_S)
+        delay_s: float | None = self._environ.get(DELAY_S)
         if delay_s is not None:
             patience_s: float = self._environ.get(TIMEOUT_S) or delay_s
             _let_pass(self._clock, min(delay_s, patience_s))

@@ -174,3 +174,16 @@ def test_request_in_process_costs_little() -> None:
     best = min(timeit.repeat(lambda: sim.ask("GET", "/network/v2.0/networks"), number=20, repeat=5))
 
     assert best / 20 < 0.005, "a request takes about 1 ms; five times that is a defect"
+
+
+def test_calls_take_their_time_in_the_realistic_profile_and_none_in_the_others() -> None:
+    def takes(profile: str, method: str) -> float:
+        sim = Sim(profile)
+        sim.token("demo")
+        began = sim.clock.now()
+        sim.ask(method, "/network/v2.0/networks", {"network": {}} if method == "POST" else None)
+        return sim.clock.now() - began
+
+    assert 0.008 <= takes("realistic", "GET") <= 0.18
+    assert 0.007 <= takes("realistic", "POST") <= 0.33
+    assert takes("fast", "GET") == takes("instant", "POST") == 0.0

@@ -54,6 +54,8 @@ class TimingProfile:
         alarm_delay: from a notification until the alarm's POST.
         alarm_cache_ttl: how long the alarm evaluator goes on with the list of alarms it has read.
         floating_ip_move_gap_s: how long a floating IP is silent after it was moved.
+        api_read: until a service's API answers a question.
+        api_write: until it answers a change.
     """
 
     name: str
@@ -92,6 +94,8 @@ class TimingProfile:
     alarm_delay: Duration = 0.0
     alarm_cache_ttl: Duration = 0.0
     floating_ip_move_gap_s: Duration = 0.0
+    api_read: Duration = 0.0
+    api_write: Duration = 0.0
 
 
 def draw(duration: Duration, rng: random.Random) -> float:

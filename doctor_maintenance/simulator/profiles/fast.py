@@ -22,4 +22,6 @@ FAST = scaled(
     group_view_stale=0.0,
     alarm_cache_ttl=0.0,
     floating_ip_move_gap_s=0.0,
+    api_read=0.0,
+    api_write=0.0,
 )
