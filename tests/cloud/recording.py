@@ -24,7 +24,7 @@ def finish(node: pytest.Item, place: Place, entries: list[dict[str, Any]]) -> No
     """End a test that has passed."""
     module = Path(str(node.path)).stem.removeprefix("test_")
     if not isinstance(place, SimulatedPlace):
-        if os.environ.get(RECORD):
+        if os.environ.get(RECORD) and entries:
             _record(Path(os.environ[RECORD]) / f"{module}.json", node.name, entries)
         return
     recorded = _recorded(module).get(node.name)

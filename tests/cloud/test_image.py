@@ -66,9 +66,7 @@ def test_another_projects_image_is_not_found_and_members_publish_none(
     assert (foreign.status, public.status) == (404, 403)
 
 
-def test_errors_are_a_page_of_html_or_an_object_as_the_client_wants(
-    ours: Voice, nobody: Voice
-) -> None:
+def test_errors_have_a_message_a_code_and_a_title(ours: Voice, nobody: Voice) -> None:
     unknown = ours.ask("GET", "image", f"/v2/images/{UNKNOWN}")
     bad = ours.ask("POST", "image", "/v2/images", {"disk_format": "floppy"})
     no_token = nobody.ask("GET", "image", "/v2/images")

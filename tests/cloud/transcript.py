@@ -8,6 +8,7 @@ times become 0, so that their format stays. What is the cloud's own (its process
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -83,7 +84,12 @@ OWN = frozenset(
 )
 """Fields whose value is the cloud's own: its processor, its size, its load; of those the type is compared."""
 
-NUMBERS = frozenset({"id", "old_instance_type_id", "new_instance_type_id", "revision_number"})
+UNORDERED = frozenset({"security_group_rules"})
+"""Lists that come in whatever order the database likes."""
+
+NUMBERS = frozenset(
+    {"id", "standard_attr_id", "old_instance_type_id", "new_instance_type_id", "revision_number"}
+)
 """Fields that count up where they are numbers: over a cloud's life, or with every change behind the scenes."""
 
 
@@ -130,7 +136,8 @@ class Transcript:
                 for key, inner in value.items()
             }
         if isinstance(value, list):
-            return [self._in_form(inner, numbers, name) for inner in value]
+            found = [self._in_form(inner, numbers, name) for inner in value]
+            return sorted(found, key=_by_content) if name in UNORDERED else found
         return self._text(value, numbers) if isinstance(value, str) else value
 
     def _text(self, text: str, numbers: Mapping[str, str]) -> str:
@@ -146,6 +153,10 @@ class Transcript:
                 pattern = rf"(?<![\w-]){pattern}(?![\w-])"
             text = re.sub(pattern, self.known[word], text)
         return text
+
+
+def _by_content(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _texts(value: Any) -> Iterator[str]:

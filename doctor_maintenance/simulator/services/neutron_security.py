@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from doctor_maintenance.simulator.network_records import SecurityGroup, SecurityRule
+from doctor_maintenance.simulator.security_groups import DEFAULT
 from doctor_maintenance.simulator.services.auth import Context, require_token
 from doctor_maintenance.simulator.services.neutron_kinds import Kind, bad_request
 
@@ -92,8 +93,12 @@ class SecurityRuleKind(Kind[SecurityRule]):
             "remote_address_group_id": None,
             "normalized_cidr": record.remote_ip_prefix,
             "remote_group_id": record.remote_group_id,
-            "belongs_to_default_sg": False,
+            "belongs_to_default_sg": None if self._of_default_group(record) else False,
         }
+
+    def _of_default_group(self, record: SecurityRule) -> bool:
+        """Whether a rule came with a project's default group; Neutron says null of it, not true."""
+        return record.automatic and self.network.security.get(record.group_id).name == DEFAULT
 
     def create(self, context: Context, project_id: str, attributes: dict[str, Any]) -> SecurityRule:
         """Create a rule."""
