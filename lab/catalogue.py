@@ -37,12 +37,12 @@ def clear(lab: Lab) -> None:
 
 
 def services_of(site: Site, parts: Parts) -> list[Service]:
-    """Return the services of a lab."""
+    """Return the services of a lab, those first that have most behind them: where all could begin, they do."""
     others = [
+        nova.service(site, parts),
+        neutron.service(site, parts),
         placement.service(site),
         glance.service(site),
-        neutron.service(site, parts),
-        nova.service(site, parts),
         aodh.service(site),
         ceilometer.service(site, events.definitions()),
         *parts.services,
