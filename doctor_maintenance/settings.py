@@ -165,6 +165,13 @@ class AdminToolSettings:
         low=0.0,
         high=DAY_S,
     )
+    refusal_wait_s: float = option(
+        150.0,
+        "How long a migration is tried again that Nova's scheduler refuses, in seconds: of an anti-affinity group it "
+        "may believe for two minutes that a member is where it was. Such refusals are no failed attempts; 0: they are.",
+        low=0.0,
+        high=DAY_S,
+    )
     migration_timeout_s: float = option(
         600.0,
         "How long one migration may take before it is given up, in seconds.",

@@ -12,6 +12,6 @@ SCENARIO = Scenario(
     summary="an instance cannot be moved",
     applications=(Application("app", singles=0, one_on_every_host=True),),
     max_hosts=1,
-    rules={"move_attempts": 2, "move_retry_s": 0.5},
+    rules={"move_attempts": 2, "move_retry_s": 0.5, "refusal_wait_s": 0.0},
     expected=Expected(SessionState.MAINTENANCE_CANCELED, HostState.MAINTENANCE_CANCELED),
 )

@@ -168,6 +168,7 @@ def rules_by(settings: Settings, admin_project_id: str, base_url: str) -> ToolRu
             drain_timeout_s=own.drain_timeout_s,
             move_attempts=own.migrate_retries + 1,
             move_retry_s=own.move_retry_s,
+            refusal_wait_s=own.refusal_wait_s,
             poll_s=own.poll_s,
             settle_s=own.settle_s,
             default_action=Action(own.default_action),

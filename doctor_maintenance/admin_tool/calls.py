@@ -80,11 +80,17 @@ _ARRIVING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """What Nova says of an instance's latest migration."""
+    """What Nova says of an instance's latest migration; ``dest`` is empty if no host was chosen."""
 
     migration_id: str
     kind: str
     status: str
+    dest: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether it came to its end because the scheduler knew no host (nova 34.0.0: ``error``, without one)."""
+        return self.status == "error" and not self.dest
 
 
 class CloudCalls:
@@ -243,7 +249,12 @@ class CloudCalls:
         what = f"look at the migrations of instance {instance_id}"
         body = self._get(what, "/os-migrations", instance_uuid=instance_id)
         found = [
-            Migration(str(item["id"]), str(item.get("migration_type")), str(item["status"]))
+            Migration(
+                str(item["id"]),
+                str(item.get("migration_type")),
+                str(item["status"]),
+                item.get("dest_compute") or "",
+            )
             for item in body["migrations"]
         ]
         return max(found, key=lambda item: int(item.migration_id), default=None)

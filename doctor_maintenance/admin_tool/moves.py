@@ -161,6 +161,7 @@ class _Attempt:
     confirmed_at: float | None = None
     aborted: bool = False
     trouble: str = ""
+    refused: bool = False
 
 
 def _unless_busy(ask: Callable[[], None]) -> Flow[None]:
@@ -273,7 +274,9 @@ class Mover:
             attempt.trouble = str(error)
             if error.status is not None and error.status < 500 and error.status != 404:
                 no_room = error.status == 400 and "No valid host" in str(error)
-                return CommandFailed(command.key, str(error), error.permanent and not no_room)
+                return CommandFailed(
+                    command.key, str(error), error.permanent and not no_room, refused=no_room
+                )
             if error.status == 404:
                 return None
         attempt.asked = True
@@ -305,6 +308,7 @@ class Mover:
         if migration is not None:
             said = f"its migration {migration.migration_id} ended as {migration.status}"
             attempt.trouble = f"{attempt.trouble}; {said}" if attempt.trouble else said
+            attempt.refused = migration.refused
 
     def _try(self, attempt: _Attempt, act: Callable[[], None]) -> Flow[None]:
         """Do what the next look will judge."""
@@ -356,4 +360,5 @@ class Mover:
             f"instance {server.instance_id}: expected it to leave {command.host}; found it there as "
             f"{server.status}{task}{trouble}",
             permanent,
+            attempt.refused,
         )

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Emptying a host (step 6): every instance that is to be moved, with as many attempts as the rules give.
 
-A scheduler may refuse for a while what it allows later (after a live migration Nova can hold an
-anti-affinity group's old host against it for a minute), so a refusal is tried again until the host's
-time is up. Nothing is forced.
+A scheduler may refuse for a while what it allows later: after a live migration Nova holds an anti-affinity
+group's old host against it until nova-computes have told the scheduler what they have, 62 s as measured and 120 s
+at most (nova 34.0.0, ``[filter_scheduler] scheduler_instance_sync_interval``). So a refusal is tried again for
+longer than that, and only what failed after it had begun counts as an attempt. Nothing is forced.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Drain:
         self._owners: Mapping[str, str] = {}
         self._moving: dict[str, Action] = {}
         self._attempts: dict[str, int] = {}
+        self._refused: dict[str, int] = {}
+        self._refused_since: dict[str, float] = {}
         self._last_reason = ""
         self._until = math.inf
 
@@ -81,12 +84,26 @@ class Drain:
         instance_id = command.instance_id
         self._last_reason = f"{instance_id}: {event.reason}"
         again_at = now + self._rules.move_retry_s
-        tried = self._attempts[instance_id]
-        if event.permanent or tried >= self._rules.move_attempts or again_at >= self._until:
+        spent = self._refused_for_good(instance_id, event, now, again_at)
+        if event.permanent or spent or again_at >= self._until:
             self._moving.pop(instance_id, None)
             self.failure = f"instance {instance_id} could not be moved: {event.reason}"
             return []
         return [do.SetTimer(f"{self._host}/retry/{instance_id}", again_at)]
+
+    def _refused_for_good(
+        self, instance_id: str, event: saw.CommandFailed, now: float, again_at: float
+    ) -> bool:
+        """Return whether there were attempts enough; refusals count only when the scheduler must know better."""
+        if event.refused:
+            since = self._refused_since.setdefault(instance_id, now)
+            if again_at - since <= self._rules.refusal_wait_s:
+                self._refused[instance_id] = self._refused.get(instance_id, 0) + 1
+                return False
+            if self._rules.refusal_wait_s > 0:
+                return True
+        counted = self._attempts[instance_id] - self._refused.get(instance_id, 0)
+        return counted >= self._rules.move_attempts
 
     def timer(self, name: str) -> list[do.Command]:
         """Take a timer that may be one of ours."""

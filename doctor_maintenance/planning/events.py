@@ -36,11 +36,13 @@ class CommandFailed:
         key: which.
         reason: what was expected and found; an operator reads it, a project never does.
         permanent: True if trying again cannot help.
+        refused: True if nothing was begun, as there was no place for the instance that the scheduler knew of.
     """
 
     key: str
     reason: str
     permanent: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

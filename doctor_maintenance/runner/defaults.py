@@ -11,12 +11,16 @@ from dataclasses import replace
 from typing import Any
 
 from doctor_maintenance.settings import AdminToolSettings, Settings
+from doctor_maintenance.simulator.profiles import get_profile
 
 _COMMANDS = {
     "maintenance_commands": ("sudo /usr/local/sbin/maintain-host",),
     "test_command": "sudo /usr/local/sbin/test-host",
 }
 _QUICK = {"poll_s": 0.1, "settle_s": 0.3, "move_retry_s": 0.5, "host_timeout_s": 60.0}
+_AT_ONCE = {"refusal_wait_s": 0.0}
+"""Where a scheduler is never behind, what it refuses it will refuse again."""
+
 _VIRTUAL = {"poll_s": 0.2, "settle_s": 0.5}
 
 
@@ -24,7 +28,8 @@ def for_cloud(settings: Settings) -> Settings:
     """Return the settings of a run in real time; those for a real cloud are left as they are."""
     if settings.cloud.kind != "embedded":
         return settings
-    return _where_unset(settings, {**_COMMANDS, **_QUICK})
+    behind = get_profile(settings.simulator.profile).group_view_stale != 0.0
+    return _where_unset(settings, {**_COMMANDS, **_QUICK, **({} if behind else _AT_ONCE)})
 
 
 def for_virtual_time(settings: Settings) -> Settings:

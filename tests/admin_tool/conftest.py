@@ -292,10 +292,17 @@ class World:
             alarm_actions=[f"{url}/maintenance"],
         )
 
-    def boot(self, name: str, project: str, host: str, flavor: str = "m1.tiny") -> str:
+    def boot(
+        self,
+        name: str,
+        project: str,
+        host: str,
+        flavor: str = "m1.tiny",
+        group_id: str | None = None,
+    ) -> str:
         """Boot an instance on a host, and let it become ACTIVE."""
         project_id = self.managers[project].project_id
-        request = BootRequest(name, flavor, host=host, forced=True)
+        request = BootRequest(name, flavor, host=host, forced=True, group_id=group_id)
         instance = self.cloud.compute.boot(project_id, request)[0]
         self.clock.run_until(lambda: instance.status == "ACTIVE", self.clock.now() + 60)
         assert instance.status == "ACTIVE"

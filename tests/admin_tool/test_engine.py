@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from doctor_maintenance.simulator.profiles.fast import FAST
 
 
@@ -97,6 +99,28 @@ def test_instances_are_live_migrated_where_their_project_asks_for_it(world: Any)
     assert view["state"] == "MAINTENANCE_OVER"
     migrations = world.cloud.compute.migrations.values()
     assert [item.type for item in migrations if item.instance_id == instance] == ["live-migration"]
+
+
+@pytest.mark.parametrize(
+    ("patience_s", "state"), [(130.0, "MAINTENANCE_OVER"), (0.0, "MAINTENANCE_CANCELED")]
+)
+def test_a_scheduler_that_is_behind_is_waited_for_and_nothing_is_forced(
+    patience_s: float, state: str, make_world: Any
+) -> None:
+    behind = replace(FAST, group_view_stale=62.0)
+    rules = {"move_attempts": 2, "move_retry_s": 10.0, "refusal_wait_s": patience_s}
+    world = make_world(profile=behind, **rules)
+    blue = world.project("blue", lambda notification, ids: dict.fromkeys(ids, "LIVE_MIGRATE"))
+    group = world.cloud.compute.groups.create(blue.project_id, "user", "apart", "anti-affinity")
+    pair = [world.boot(f"a{n}", "blue", f"compute{n}", group_id=group.group_id) for n in (1, 2)]
+
+    view = world.finish(world.begin(hosts=["compute1", "compute2"]))
+
+    assert view["state"] == state
+    assert world.host_of(pair[0]) == "compute3"
+    assert world.host_of(pair[1]) == ("compute1" if state == "MAINTENANCE_OVER" else "compute2")
+    migrations = [m for m in world.cloud.compute.migrations.values() if m.instance_id == pair[1]]
+    assert [m.status for m in migrations][:2] == ["error", "error"]
 
 
 def test_an_instance_that_is_off_is_migrated_off(world: Any) -> None:

@@ -28,6 +28,7 @@ _NUMBERS: Mapping[str, tuple[float, float]] = {
     "own_action_wait_s": (0.0, _WEEK_S),
     "drain_timeout_s": (0.1, _WEEK_S),
     "move_retry_s": (0.0, _DAY_S),
+    "refusal_wait_s": (0.0, _DAY_S),
     "poll_s": (0.01, 3600.0),
     "settle_s": (0.0, 3600.0),
 }
