@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Floating IPs: which instance answers on an address, and the silence when that changes.
 
-Neutron answers at once that a floating IP was moved; the path follows later. On ML2/OVN that took up to
-1.26 s, so association (what the API says) and effect (where packets go) are two things here.
+Neutron answers at once that a floating IP was moved; the path follows later. On ML2/OVN that took 1.22 to
+1.34 s, so association (what the API says) and effect (where packets go) are two things here. What lies behind
+an address that is not moved itself (a route, a port forwarding) was seen to change without any silence.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from doctor_maintenance.simulator.network_records import (
     NetworkRefused,
     Port,
 )
+from doctor_maintenance.simulator.paths import reached
 from doctor_maintenance.simulator.profiles import TimingProfile
-from doctor_maintenance.simulator.profiles.base import draw
+from doctor_maintenance.simulator.profiles.base import Duration, draw
 
 if TYPE_CHECKING:
     from doctor_maintenance.simulator.network import Network
@@ -126,11 +128,13 @@ class FloatingIps:
         """Lead a floating IP to a port, or to none; to the port that it leads to already changes nothing.
 
         Raises:
-            NetworkRefused: no router connects the port, or another floating IP leads to it; nothing is changed then.
+            NetworkRefused: no router connects the port, another floating IP leads to it, or this one has port
+                forwardings; nothing is changed then.
         """
         floating = self.get(floating_id)
         if port_id == floating.port_id:
             return floating
+        self.check_no_forwardings(floating)
         target = self._target(floating, port_id) if port_id is not None else None
         former = floating.effective_port_id
         self._dissociate(floating)
@@ -144,6 +148,7 @@ class FloatingIps:
     def delete(self, floating_id: str) -> None:
         """Remove a floating IP; its address answers no more."""
         floating = self.get(floating_id)
+        self.check_no_forwardings(floating)
         self._dissociate(floating)
         self._lead(floating, None)
         del self.floating_ips[floating_id]
@@ -185,15 +190,40 @@ class FloatingIps:
                     return True
         return False
 
+    def check_no_forwardings(self, floating: FloatingIp) -> None:
+        """Raise NetworkRefused if a floating IP has port forwardings."""
+        if floating.forwardings:
+            raise NetworkRefused(
+                409,
+                "FipInUseByPortForwarding",
+                f"Floating IP {floating.id} in use by Port Forwarding resources.",
+            )
+
+    def router_changed(self, router_id: str) -> None:
+        """Take note that a router has other routes now."""
+        for floating in self.floating_ips.values():
+            if floating.router_id == router_id:
+                self._aim(floating, self._profile.route_move_gap_s)
+
+    def forwardings_changed(self, floating: FloatingIp) -> None:
+        """Take note that a floating IP has other port forwardings now."""
+        self._aim(floating, self._profile.port_forwarding_move_gap_s)
+
     def port_changed(self, port_id: str) -> None:
-        """Take note that a port belongs to another instance now."""
-        floating = self._by_port.get(port_id)
-        if floating is not None:
-            self._tell(floating)
+        """Take note that a port belongs to another instance now, or may use other addresses."""
+        port = self._network.ports[port_id]
+        for floating in self.floating_ips.values():
+            if floating.project_id == port.project_id and floating.router_id is not None:
+                self._aim(floating, 0.0)
+        for floating in self.floating_ips.values():
+            if floating.effective_port_id == port_id:
+                self._tell(floating)
 
     def port_removed(self, port_id: str) -> None:
         """Free the floating IP that led to a port; one that still led there leads nowhere until its move is over."""
         for late in self.floating_ips.values():
+            if late.goal_port_id == port_id != late.port_id:
+                late.goal_port_id = None
             if late.effective_port_id == port_id != late.port_id:
                 self._lead(late, None)
         floating = self._by_port.get(port_id)
@@ -235,23 +265,43 @@ class FloatingIps:
     ) -> None:
         floating.port_id, floating.fixed_ip, floating.router_id = port.id, fixed_ip, router_id
         self._by_port[port.id] = floating
+        goal = reached(self._network, floating)
+        self._shift(floating, goal, former, self._profile.floating_ip_move_gap_s)
+
+    def _aim(self, floating: FloatingIp, gap: Duration) -> None:
+        """Lead a floating IP where it should, now that something behind it has changed."""
+        goal = reached(self._network, floating)
+        if goal == floating.goal_port_id:
+            return
+        former, floating.former_port_id = floating.effective_port_id, None
+        self._forget_move(floating)
+        self._shift(floating, goal, former, gap)
+
+    def _shift(
+        self, floating: FloatingIp, goal: str | None, former: str | None, gap: Duration
+    ) -> None:
+        """Lead a floating IP elsewhere, after a silence or however a fault wants it."""
+        floating.goal_port_id = goal
+        if goal is None:
+            self._lead(floating, None)
+            return
         fault = self._faults.decide(
             "network.floating_ip", address=floating.address, project=floating.project_id
         )
         if fault is not None and fault.name == "both_sides_active":
             floating.former_port_id = former
-            self._lead(floating, port.id)
-            self._when(floating, float(fault.parameters["for_s"]), port.id)
+            self._lead(floating, goal)
+            self._when(floating, float(fault.parameters["for_s"]), goal)
             return
-        gap_s = draw(self._profile.floating_ip_move_gap_s, self._rng)
+        gap_s = draw(gap, self._rng)
         if fault is not None:
             gap_s = float(fault.parameters["delay_s"])
         if gap_s <= 0:
-            self._lead(floating, port.id)
+            self._lead(floating, goal)
             return
         stays = fault is not None and fault.name == "floating_ip_stays"
         self._lead(floating, former if stays else None)
-        self._when(floating, gap_s, port.id)
+        self._when(floating, gap_s, goal)
 
     def _when(self, floating: FloatingIp, delay_s: float, port_id: str) -> None:
         """Let a move be complete after so long."""
@@ -269,6 +319,11 @@ class FloatingIps:
             return
         del self._by_port[floating.port_id]
         floating.port_id = floating.fixed_ip = floating.router_id = None
+        floating.goal_port_id = None
+        self._forget_move(floating)
+
+    def _forget_move(self, floating: FloatingIp) -> None:
+        """Let a move that is under way never be complete."""
         timer = self._timers.pop(floating.id, None)
         if timer is not None:
             self._clock.cancel(timer)

@@ -16,6 +16,7 @@ from doctor_maintenance.clock import Clock
 from doctor_maintenance.simulator.events import Emit
 from doctor_maintenance.simulator.faults import Faults
 from doctor_maintenance.simulator.floating import FloatingIps
+from doctor_maintenance.simulator.forwardings import PortForwardings
 from doctor_maintenance.simulator.ids import new_uuid
 from doctor_maintenance.simulator.network_quotas import NetworkQuotas
 from doctor_maintenance.simulator.network_records import (
@@ -70,6 +71,7 @@ class Network:
         self.security = SecurityGroups(self)
         self.routers = Routers(self)
         self.floating = FloatingIps(self, clock, rng, profile, faults, emit)
+        self.forwardings = PortForwardings(self)
         self.external = self.create_network(
             admin_project_id, name=topology.external_network, external=True, mtu=1500
         )
@@ -228,6 +230,21 @@ class Network:
             return self.ports[port_id]
         except KeyError:
             raise _not_found("Port", port_id) from None
+
+    def port_at(self, subnet_id: str, address: str) -> Port | None:
+        """Return the port that has an address on a subnet, or None."""
+        if address not in self.subnets[subnet_id].used:
+            return None
+        network_id = self.subnets[subnet_id].network_id
+        for port in self.ports.values():
+            if port.network_id == network_id and (subnet_id, address) in port.fixed_ips:
+                return port
+        return None
+
+    def allow_pairs(self, port_id: str, pairs: list[dict[str, str]]) -> None:
+        """Say which addresses a port may use besides its own."""
+        self.port(port_id).allowed_address_pairs = pairs
+        self.floating.port_changed(port_id)
 
     def attach_port(self, port_id: str, device_id: str, device_owner: str = COMPUTE) -> None:
         """Give a port to an instance, or to nobody (an empty ``device_id``)."""

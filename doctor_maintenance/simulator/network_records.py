@@ -145,6 +145,29 @@ class Router(Resource):
 
 
 @dataclass(slots=True, kw_only=True)
+class PortForwarding:
+    """A port of a floating IP that leads to a port of an instance.
+
+    Attributes:
+        id: its ID.
+        protocol: ``tcp`` or ``udp``, as it was given.
+        external_port: of the floating IP.
+        internal_port_id: the port that it leads to.
+        internal_ip: that port's address.
+        internal_port: of that address.
+        description: whatever.
+    """
+
+    id: str
+    protocol: str
+    external_port: int
+    internal_port_id: str
+    internal_ip: str
+    internal_port: int
+    description: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
 class FloatingIp(Resource):
     """An address of an external network that leads to a port.
 
@@ -155,9 +178,12 @@ class FloatingIp(Resource):
         port_id: the port that it is associated with, or None.
         fixed_ip: the port's address that it leads to.
         router_id: the router that translates it.
-        effective_port_id: the port that packets are led to now. It differs from ``port_id`` while a move has
+        goal_port_id: the port that packets are to be led to in the end: ``port_id``, or what lies behind it by a
+            route or by port forwardings.
+        effective_port_id: the port that packets are led to now. It differs from ``goal_port_id`` while a move has
             not yet taken effect.
         former_port_id: a port that still answers beside it; only a fault makes that so.
+        forwardings: its port forwardings, by their ID.
     """
 
     address: str
@@ -166,13 +192,15 @@ class FloatingIp(Resource):
     port_id: str | None = None
     fixed_ip: str | None = None
     router_id: str | None = None
+    goal_port_id: str | None = None
     effective_port_id: str | None = None
     former_port_id: str | None = None
+    forwardings: dict[str, PortForwarding] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
-        """ACTIVE if it is associated, whatever the state of the port is."""
-        return "ACTIVE" if self.port_id is not None else "DOWN"
+        """ACTIVE if it is translated by a router, whatever the state of the port is."""
+        return "ACTIVE" if self.router_id is not None else "DOWN"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from doctor_maintenance.simulator import extra_routes
 from doctor_maintenance.simulator.network_records import (
     ROUTER_GATEWAY,
     ROUTER_INTERFACE,
@@ -87,6 +88,26 @@ class Routers:
             router.gateway_port_id = port.id
         self._network.touch(router)
 
+    def set_routes(self, router_id: str, routes: Any) -> None:
+        """Replace the routes of a router.
+
+        Raises:
+            NetworkRefused: one is malformed, or its next hop cannot be reached.
+        """
+        router = self.get(router_id)
+        wanted = extra_routes.checked(routes)
+        ports = [self._network.ports[port_id] for port_id in router.interfaces.values()]
+        gateway = self.gateway(router)
+        if gateway is not None:
+            ports.append(gateway)
+        addresses = [pair for port in ports for pair in port.fixed_ips]
+        subnets = [self._network.subnets[subnet_id] for subnet_id, _ in addresses]
+        own = frozenset(address for _, address in addresses)
+        extra_routes.check_connected(wanted, subnets, own)
+        if wanted != router.routes:
+            router.routes = wanted
+            self._network.floating.router_changed(router_id)
+
     def add_interface(
         self, router_id: str, subnet_id: str | None = None, port_id: str | None = None
     ) -> Port:
@@ -134,7 +155,7 @@ class Routers:
         """Disconnect a router from a subnet, and return the port that is gone.
 
         Raises:
-            NetworkRefused: there is no such interface, or floating IPs need it.
+            NetworkRefused: there is no such interface, or floating IPs or routes need it.
         """
         router, subnet, _ = self._interface_of(router_id, subnet_id, port_id)
         if subnet.id not in router.interfaces:
@@ -149,6 +170,13 @@ class Routers:
                 "RouterInterfaceInUseByFloatingIP",
                 f"Router interface for subnet {subnet.id} on router {router_id} cannot be deleted, as it is "
                 "required by one or more floating IPs.",
+            )
+        if extra_routes.lead_into(router.routes, subnet):
+            raise NetworkRefused(
+                409,
+                "RouterInterfaceInUseByRoute",
+                f"Router interface for subnet {subnet.id} on router {router_id} cannot be deleted, as it is "
+                "required by one or more routes.",
             )
         port = self._network.ports[router.interfaces.pop(subnet.id)]
         self._network.remove_port(port.id)

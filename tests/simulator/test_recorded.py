@@ -21,6 +21,7 @@ from .sim import Sim
 PATHS = {
     "keystone": "/identity",
     "neutron": "/network",
+    "neutron_switching": "/network",
     "glance": "/image",
     "aodh": "/alarming",
 }
@@ -30,6 +31,7 @@ ADMIN_USER, DEMO_USER = "38e611f099144777a4348c3892567034", "35c557c0bce748da855
 SCHEMA = "the text of a JSON schema's validator goes on with the schema"
 ANOTHER_PAST = "numbers and orders follow from the recorded cloud's past"
 ANOTHER_IMAGE = "the recorded cloud's image is another one, with properties and a kernel beside it"
+LATER = "this cloud was recorded before the one with port forwardings"
 OTHER_USERS = "the recorded cloud has users of its services, and role assignments of other kinds"
 
 MEANT = {
@@ -69,8 +71,15 @@ MEANT = {
     "images-limit": (r"body(\.images\[\]|: we lack \['next'\])", ANOTHER_IMAGE),
     "image-show": (r"body", ANOTHER_IMAGE),
     "info-import": (r".*import-methods\.value", "images are uploaded, not imported"),
+    "forwarding-floatingip-show": (
+        r"body\.floatingip\.port_forwardings\[\]",
+        "forwardings are shown in no certain order",
+    ),
 }
 """What may differ in an answer (a regular expression), and why."""
+
+NO_FORWARDINGS = re.compile(r"body\.floatingips?(\[\])?: we add \['port_forwardings'\]")
+"""The cloud of most recordings had no port forwardings; the one of ``neutron_switching`` has them, and so have we."""
 
 
 def _replay(service: str) -> tuple[Sim, Replay]:
@@ -118,13 +127,11 @@ def test_service_answers_as_the_recorded_one_did(service: str) -> None:
             _fire_the_recorded_alarm(sim)
         found = replay.run(entry)
         pattern, why = MEANT.get(entry["slug"], ("(?!)", ""))
-        meant = [item for item in found if re.match(pattern, item, re.DOTALL)]
-        differences += [f"{entry['slug']}: {item}" for item in found if item not in meant]
-        tally(
-            service,
-            entry["slug"],
-            1 + fields(entry.get("response")),
-            [(item, why) for item in meant],
-        )
+        meant = [(item, why) for item in found if re.match(pattern, item, re.DOTALL)]
+        if service == "neutron":
+            meant += [(item, LATER) for item in found if NO_FORWARDINGS.fullmatch(item)]
+        explained = {item for item, _ in meant}
+        differences += [f"{entry['slug']}: {item}" for item in found if item not in explained]
+        tally(service, entry["slug"], 1 + fields(entry.get("response")), meant)
 
     assert not differences, "\n".join(differences)

@@ -56,6 +56,8 @@ class TimingProfile:
         floating_ip_move_gap_s: how long a floating IP is silent after it was moved.
         api_read: until a service's API answers a question.
         api_write: until it answers a change.
+        route_move_gap_s: how long what lies behind a route is silent after the route was changed.
+        port_forwarding_move_gap_s: the same after a port forwarding was changed.
     """
 
     name: str
@@ -96,6 +98,8 @@ class TimingProfile:
     floating_ip_move_gap_s: Duration = 0.0
     api_read: Duration = 0.0
     api_write: Duration = 0.0
+    route_move_gap_s: Duration = 0.0
+    port_forwarding_move_gap_s: Duration = 0.0
 
 
 def draw(duration: Duration, rng: random.Random) -> float:

@@ -23,7 +23,7 @@ FAST = scaled(
     guest_resume=0.1,
     group_view_stale=0.0,
     alarm_cache_ttl=0.0,
-    floating_ip_move_gap_s=0.0,
+    floating_ip_move_gap_s=(0.122, 0.134),
     api_read=0.0,
     api_write=0.0,
 )

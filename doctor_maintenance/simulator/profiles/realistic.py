@@ -45,7 +45,7 @@ REALISTIC = TimingProfile(
     group_view_stale=(0.0, 120.0),
     alarm_delay=(0.027, 0.064),
     alarm_cache_ttl=60.0,
-    floating_ip_move_gap_s=(0.9, 1.26),
+    floating_ip_move_gap_s=(1.22, 1.34),
     api_read=(0.008, 0.18),
     api_write=(0.007, 0.33),
 )

@@ -18,6 +18,7 @@ from doctor_maintenance.simulator.identity_records import UnauthorizedError
 from doctor_maintenance.simulator.network_records import NetworkRefused
 from doctor_maintenance.simulator.services.answers import base_url, empty, json_answer
 from doctor_maintenance.simulator.services.auth import Context, require_token, unauthorized
+from doctor_maintenance.simulator.services.neutron_forwardings import forwarding_views
 from doctor_maintenance.simulator.services.neutron_kinds import (
     Kind,
     add_views,
@@ -56,6 +57,11 @@ KINDS: tuple[type[Kind[Any]], ...] = (
 
 _EXTENSIONS = {
     "agent": ("agent", "The agent management extension.", "2013-02-03T10:00:00-00:00"),
+    "allowed-address-pairs": (
+        "Allowed Address Pairs",
+        "Provides allowed address pairs",
+        "2013-07-23T10:00:00-00:00",
+    ),
     "binding": (
         "Port Binding",
         "Expose port bindings of a virtual port to external application",
@@ -66,10 +72,35 @@ _EXTENSIONS = {
         "Expose port bindings of a virtual port to external application",
         "2017-07-17T10:00:00-00:00",
     ),
+    "expose-port-forwarding-in-fip": (
+        "Expose Floating IP port forwardings",
+        "Expose port forwarding fields in floating IP response",
+        "2018-06-28T16:00:00-00:00",
+    ),
     "external-net": (
         "Neutron external network",
         "Adds external network attribute to network resource.",
         "2013-01-14T10:00:00-00:00",
+    ),
+    "extraroute": (
+        "Neutron Extra Route",
+        "Extra routes configuration for L3 router",
+        "2013-02-01T10:00:00-00:00",
+    ),
+    "floating-ip-port-forwarding": (
+        "Floating IP Port Forwarding",
+        "Allow port forwarding from floating IP port to an internal port",
+        "2018-01-19T10:00:00-00:00",
+    ),
+    "floating-ip-port-forwarding-description": (
+        "Floating IP Port Forwarding new attribute description",
+        "Add a description field to Port Forwarding rules",
+        "2019-11-01T10:00:00-00:00",
+    ),
+    "floating-ip-port-forwarding-detail": (
+        "Floating IP port forwarding detail",
+        "Allow list floating ip return more port forwarding data, include'id' and 'internal_port_id'",
+        "2022-05-06T10:00:00-00:00",
     ),
     "port-security": ("Port Security", "Provides port security", "2012-07-23T10:00:00-00:00"),
     "provider": (
@@ -86,6 +117,11 @@ _EXTENSIONS = {
         "Quota details management support",
         "Expose functions for quotas usage statistics per project",
         "2017-02-10T10:00:00-00:00",
+    ),
+    "revision-if-match": (
+        "If-Match constraints based on revision_number",
+        "Extension indicating that If-Match based on revision_number is supported.",
+        "2016-12-11T00:00:00-00:00",
     ),
     "router": (
         "Neutron L3 Router",
@@ -120,6 +156,7 @@ class Neutron:
         for kind in KINDS:
             add_views(views, kind(cloud))
         interface_views(views, cloud)
+        forwarding_views(views, cloud)
         _binding_views(views, cloud)
         _quota_views(views, cloud)
         _cloud_views(views, cloud)

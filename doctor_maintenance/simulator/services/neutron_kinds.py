@@ -192,6 +192,7 @@ class _KindViews:
     def update(self, identity: str) -> Response:
         kind, context = self._kind, require_token(self._kind.cloud)
         record = kind.find_own(context, identity, "update")
+        _check_match(record)
         attributes = _attributes(kind, context, "update", kind.updatable)
         before = kind.body(record, context)
         kind.update(context, record, attributes)
@@ -203,7 +204,9 @@ class _KindViews:
 
     def delete(self, identity: str) -> Response:
         kind, context = self._kind, require_token(self._kind.cloud)
-        kind.delete(kind.find_own(context, identity, "delete"))
+        record = kind.find_own(context, identity, "delete")
+        _check_match(record)
+        kind.delete(record)
         return empty()
 
     def set_tags(self, identity: str) -> Response:
@@ -244,6 +247,18 @@ def _attributes(kind: Kind[Any], context: Context, act: str, allowed: str) -> di
     for name, value in attributes.items():
         _check_value(name, value)
     return attributes
+
+
+def _check_match(record: Resource) -> None:
+    """Refuse to act on a resource that is not as the caller has seen it."""
+    for tag in request.if_match.as_set():
+        name, _, wanted = tag.partition("=")
+        if name == "revision_number" and wanted != str(record.revision):
+            raise NetworkRefused(
+                412,
+                "RevisionNumberConstraintFailed",
+                f"Constrained to {wanted}, but current revision is {record.revision}",
+            )
 
 
 def _check_value(name: str, value: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import request
 
+from doctor_maintenance.simulator import address_pairs
 from doctor_maintenance.simulator.network_records import Net, NetworkRefused, Port, Subnet
 from doctor_maintenance.simulator.services.auth import Context
 from doctor_maintenance.simulator.services.neutron_kinds import Kind, bad_request, not_authorized
@@ -286,8 +287,8 @@ class Ports(Kind[Port]):
 
     def _pairs(self, port: Port, attributes: Mapping[str, Any]) -> None:
         if "allowed_address_pairs" in attributes:
-            pairs = attributes["allowed_address_pairs"] or []
-            port.allowed_address_pairs = [{"mac_address": port.mac, **pair} for pair in pairs]
+            pairs = address_pairs.checked(attributes["allowed_address_pairs"], port.mac)
+            self.network.allow_pairs(port.id, pairs)
 
 
 def _block(cidr: Any) -> ipaddress.IPv4Network:

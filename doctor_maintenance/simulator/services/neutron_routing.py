@@ -80,13 +80,17 @@ class RouterKind(Kind[Router]):
 
     def update(self, context: Context, record: Router, attributes: dict[str, Any]) -> None:
         """Change a router."""
+        if "routes" in attributes:
+            routes = record.routes
+            self.network.routers.set_routes(record.id, attributes["routes"] or [])
+            if record.routes == routes and set(attributes) == {"routes"}:
+                return  # nothing is changed, and it does not count as a change
         if "external_gateway_info" in attributes:
             gateway = _gateway(attributes["external_gateway_info"])
             self.network.routers.set_gateway(record.id, gateway)
         else:
             self.network.touch(record)
         record.admin_state_up = attributes.get("admin_state_up", record.admin_state_up)
-        record.routes = attributes.get("routes", record.routes)
 
     def delete(self, record: Router) -> None:
         """Remove a router."""
@@ -193,6 +197,17 @@ class FloatingIpKind(Kind[FloatingIp]):
             "port_details": details,
             "dns_domain": "",
             "dns_name": "",
+            "port_forwardings": [
+                {
+                    "id": each.id,
+                    "protocol": each.protocol,
+                    "internal_ip_address": each.internal_ip,
+                    "internal_port_id": each.internal_port_id,
+                    "internal_port": each.internal_port,
+                    "external_port": each.external_port,
+                }
+                for each in record.forwardings.values()
+            ],
         }
 
     def created(self, record: FloatingIp, context: Context) -> dict[str, Any]:
