@@ -298,9 +298,10 @@ class AppManagerSettings:
         choices=("agree", "refuse", "silent"),
     )
     strategy: str = option(
-        "floating_ip",
+        "auto",
         "How it switches over from the active to the standby instance; a name of a file in "
-        "sample_app_manager/strategies (none: it does not, to try the judge).",
+        "sample_app_manager/strategies (auto: the best that the cloud allows; none: it does not, to try "
+        "the judge). A run lays its application's address out accordingly.",
     )
     action: str = option(
         "MIGRATE",

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +20,7 @@ from openstack.connection import Connection
 from doctor_maintenance.cloud import call, call_json
 from doctor_maintenance.cloud_services import Services
 from doctor_maintenance.exceptions import CloudError
+from sample_app_manager.addresses import Addresses
 from sample_app_manager.policy import Instance, Service, View
 
 GONE = "GONE"
@@ -64,12 +64,16 @@ class ProjectCloud:
     Args:
         connection: with the project's own credentials.
         user_data: what a re-created instance is started with, base64; a project cannot read it back.
+
+    Attributes:
+        addresses: its floating IPs, and how they are led elsewhere.
     """
 
     def __init__(self, connection: Connection, user_data: str | None = None) -> None:
         self._cloud = connection
         self._services = Services(connection, _NOVA)
         self._user_data = user_data
+        self.addresses = Addresses(connection)
 
     def project_id(self) -> str:
         """Return the project's ID."""
@@ -106,9 +110,14 @@ class ProjectCloud:
             for group in self._groups()
             if policy_of(group) == "anti-affinity" and len(group["members"]) > 1
         ]
+        holders = {
+            lead.address: lead.instance_id
+            for lead in self.addresses.leads()
+            if lead.instance_id is not None
+        }
         services = tuple(
             Service(address, members, holder)
-            for address, holder in sorted(self._holders().items())
+            for address, holder in sorted(holders.items())
             for members in groups
             if holder in members
         )
@@ -122,33 +131,10 @@ class ProjectCloud:
                 )
         return View(instances, services)
 
-    def move_address(self, address: str, to_instance: str) -> None:
-        """Let a floating IP lead to another instance.
-
-        Neutron's answer to this still has the old status, so it is not looked at.
-
-        Raises:
-            CloudError: the address or the instance's port is not there, or Neutron refuses.
-        """
-        what = f"move {address} to instance {to_instance}"
-        floating = self._list(
-            what, "network", f"/floatingips?floating_ip_address={quote(address)}", "floatingips"
-        )
-        ports = self._list(what, "network", f"/ports?device_id={quote(to_instance)}", "ports")
-        if not floating or not ports:
-            missing = "the instance's port" if floating else "the address"
-            raise CloudError(f"{what}: {missing} is not there; was it deleted?", permanent=True)
-        call(
-            what,
-            lambda: self._services["network"].put(
-                f"/floatingips/{floating[0]['id']}",
-                json={"floatingip": {"port_id": ports[0]["id"]}},
-            ),
-        )
-
     def holder(self, address: str) -> str | None:
         """Return the instance that a floating IP leads to, as Neutron has it."""
-        return self._holders(f"?floating_ip_address={quote(address)}").get(address)
+        found = self.addresses.leads(address)
+        return found[0].instance_id if found else None
 
     def name(self, instance_id: str) -> str:
         """Return an instance's name; empty if it does not exist."""
@@ -262,20 +248,6 @@ class ProjectCloud:
 
     def _groups(self) -> list[dict[str, Any]]:
         return self._list("list our server groups", "compute", "/os-server-groups", "server_groups")
-
-    def _holders(self, query: str = "") -> dict[str, str]:
-        """Return the instance behind each floating IP that leads to one."""
-        what = "ask where our floating IPs lead"
-        holders = {}
-        for floating in self._list(what, "network", f"/floatingips{query}", "floatingips"):
-            port_id = floating.get("port_id")
-            if port_id:
-                answer = call_json(
-                    what, partial(self._services["network"].get, f"/ports/{port_id}")
-                )
-                if answer["port"]["device_id"]:
-                    holders[floating["floating_ip_address"]] = answer["port"]["device_id"]
-        return holders
 
     def _list(self, what: str, service: str, path: str, key: str) -> list[dict[str, Any]]:
         """Return one page: none of these lists is longer in a project of a sensible size."""

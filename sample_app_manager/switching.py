@@ -19,7 +19,7 @@ from doctor_maintenance.observations import Observe
 from sample_app_manager.actions import ProjectCloud
 from sample_app_manager.policy import SwitchOver
 from sample_app_manager.seams import Ask, Waits
-from sample_app_manager.strategies import Strategy
+from sample_app_manager.strategies import Done, Strategy
 
 LOG = logging.getLogger(__name__)
 
@@ -80,19 +80,20 @@ class Switching:
     def _one(self, what: SwitchOver, until: float) -> Flow[str | None]:
         self._tell("start", what)
         try:
-            yield from self._switch(what, until)
+            done = yield from self._switch(what, until)
             if self._strategy.moves:
                 yield from self._until_answers(what, until)
         except MaintenanceError as error:
             self._tell("failed", what)
             LOG.error("switching %s over failed: %s", what.address, error)
             return str(error)
-        self._tell("done", what)
+        self._tell("done", what, done)
         return None
 
-    def _switch(self, what: SwitchOver, until: float) -> Flow[None]:
+    def _switch(self, what: SwitchOver, until: float) -> Flow[Done]:
         """Do it; again if the cloud says that it may pass, as a strategy may be repeated."""
-        for left in range(self._waits.reply_retries, -1, -1):
+        left = self._waits.reply_retries
+        while True:
             try:
                 return (yield from self._strategy.switch_over(self._cloud, self._clock, what))
             except CloudError as error:
@@ -100,20 +101,20 @@ class Switching:
                 if error.permanent or not left or self._clock.now() + wait_s > until:
                     raise
                 LOG.warning("switching %s over, again in %g s: %s", what.address, wait_s, error)
+            left -= 1
             yield from flow.wait(wait_s)
-        return None
 
     def _back(self, done: SwitchOver) -> Flow[None]:
         """Let the former one serve again; if that fails too, it can only be logged."""
         back = SwitchOver(done.address, done.to_instance, done.from_instance)
         self._tell("start", back)
         try:
-            yield from self._strategy.switch_over(self._cloud, self._clock, back)
+            undone = yield from self._strategy.switch_over(self._cloud, self._clock, back)
         except MaintenanceError as error:
             self._tell("failed", back)
             LOG.error("switching %s back failed as well: %s", done.address, error)
         else:
-            self._tell("done", back)
+            self._tell("done", back, undone)
 
     def _until_answers(self, what: SwitchOver, until: float) -> Flow[None]:
         expected = {what.to_instance}
@@ -140,21 +141,22 @@ class Switching:
             return lambda: self._cloud.holder(address)
         return lambda: ask(address)
 
-    def _tell(self, phase: str, what: SwitchOver) -> None:
+    def _tell(self, phase: str, what: SwitchOver, done: Done | None = None) -> None:
+        reason = done.reason if done is not None else None
+        how = done.strategy if done is not None else self._name
         LOG.info(
-            "switch-over of %s from %s to %s: %s",
+            "switch-over of %s from %s to %s (%s): %s",
             what.address,
             what.from_instance,
             what.to_instance,
+            f"{how}, as {reason}" if reason else how,
             phase,
         )
-        self._observe(
-            "switch_over",
-            {
-                "project_id": self._project_id,
-                "phase": phase,
-                "from_instance": what.from_instance,
-                "to_instance": what.to_instance,
-                "strategy": self._name,
-            },
-        )
+        fields = {
+            "project_id": self._project_id,
+            "phase": phase,
+            "from_instance": what.from_instance,
+            "to_instance": what.to_instance,
+            "strategy": how,
+        }
+        self._observe("switch_over", fields if reason is None else {**fields, "reason": reason})

@@ -13,6 +13,7 @@ from doctor_maintenance import flow
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.deployment.preconditions import Ground
 from doctor_maintenance.deployment.rest import Rest
+from doctor_maintenance.deployment.service_address import ServiceAddress, choose, user_data
 from doctor_maintenance.deployment.spec import Account, ApplicationSpec, DeployedApplication, Spec
 from doctor_maintenance.exceptions import CloudError
 from doctor_maintenance.flow import Flow
@@ -29,10 +30,11 @@ Run = Callable[[Callable[[], T]], Flow[T]]
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """An instance to be built."""
+    """An instance to be built; ``serves`` if it is one of the pair."""
 
     name: str
     group_id: str | None
+    serves: bool = False
 
 
 class ApplicationBuilder:
@@ -68,6 +70,11 @@ class ApplicationBuilder:
         self._account = account
         self._flavor_id = flavor_id
         self._blocking = blocking
+        self._reach = choose(application.reach, ground.extensions)
+        self._user_data = user_data(self._reach, spec.user_data)
+        self._service = ServiceAddress(
+            rest, self._reach, ground.external_network_id, self._name, spec.service_port
+        )
 
     def build(self) -> Flow[DeployedApplication]:
         """Build it, and return it when all instances are active and the address leads to the first.
@@ -76,12 +83,13 @@ class ApplicationBuilder:
             CloudError: the cloud refuses, or an instance cannot be started.
             FlowTimeout: it takes too long.
         """
-        network_id = yield from self._blocking(self._network)
+        network_id, router_id = yield from self._blocking(self._network)
         security_group = yield from self._blocking(self._security_group)
         wanted = yield from self._wanted()
         ids = yield from self._instances(wanted, network_id, security_group)
         pair, singles, everywhere = _split(wanted, ids, self._application)
-        address = yield from self._blocking(lambda: self._address(pair[0]))
+        LOG.info("application %s: its address leads by %s", self._application.name, self._reach)
+        address = yield from self._blocking(lambda: self._service.lead(router_id, pair))
         return DeployedApplication(
             self._account, address, pair[0], pair[1], tuple(singles), tuple(everywhere)
         )
@@ -89,8 +97,8 @@ class ApplicationBuilder:
     def _name(self, *parts: str) -> str:
         return self._spec.name(self._application.name, *parts)
 
-    def _network(self) -> str:
-        """Create a network that has a way out."""
+    def _network(self) -> tuple[str, str]:
+        """Create a network that has a way out; return it and its router."""
         name = self._name("network")
         network = self._post("/networks", "network", name=name)
         subnet = self._post(
@@ -110,7 +118,7 @@ class ApplicationBuilder:
         self._rest.put(
             "network", f"/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]}
         )
-        return str(network["id"])
+        return str(network["id"]), str(router["id"])
 
     def _security_group(self) -> str:
         """Create a security group that lets the service be asked, and return its name."""
@@ -143,7 +151,7 @@ class ApplicationBuilder:
         """Create the server groups, and return the instances to build: the pair first."""
         application = self._application
         pair = yield from self._group("pair", "anti-affinity")
-        wanted = [_Wanted(self._name("ha", str(number)), pair) for number in (1, 2)]
+        wanted = [_Wanted(self._name("ha", str(number)), pair, True) for number in (1, 2)]
         if application.singles:
             spread = yield from self._group("spread", "soft-anti-affinity")
             wanted += [
@@ -214,8 +222,10 @@ class ApplicationBuilder:
             "networks": [{"uuid": network_id}],
             "security_groups": [{"name": security_group}],
         }
-        if self._spec.user_data:
-            server["user_data"] = self._spec.user_data
+        started_with = self._user_data if item.serves else self._spec.user_data
+        if started_with:
+            server["user_data"] = started_with
+            server["config_drive"] = True  # it is there from the start, whatever the network does
         body: dict[str, Any] = {"server": server}
         if item.group_id is not None:
             body["os:scheduler_hints"] = {"group": item.group_id}
@@ -268,18 +278,6 @@ class ApplicationBuilder:
             within_s=max(deadline - self._clock.now(), 0.0),
             what=f"application {self._application.name}: {what}",
         )
-
-    def _address(self, instance_id: str) -> str:
-        """Create a floating IP that leads to an instance."""
-        ports = self._rest.get("network", "/ports", device_id=instance_id)["ports"]
-        floating = self._post(
-            "/floatingips",
-            "floatingip",
-            floating_network_id=self._ground.external_network_id,
-            port_id=ports[0]["id"],
-            description=self._name("address"),
-        )
-        return str(floating["floating_ip_address"])
 
 
 def _wrong(name: str, server: dict[str, Any] | None) -> str:

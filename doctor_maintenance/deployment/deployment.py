@@ -18,6 +18,7 @@ from doctor_maintenance.deployment.application import ApplicationBuilder
 from doctor_maintenance.deployment.preconditions import Ground, survey
 from doctor_maintenance.deployment.removal import Removal
 from doctor_maintenance.deployment.rest import Rest
+from doctor_maintenance.deployment.service_address import choose, user_data
 from doctor_maintenance.deployment.spec import Account, DeployedApplication, Spec
 from doctor_maintenance.exceptions import PreconditionError
 from doctor_maintenance.flow import Flow
@@ -124,6 +125,17 @@ class Deployment:
             for application in self.spec.applications
         ]
         return (yield from flow.together([builder.build() for builder in builders]))
+
+    def user_data(self, application: str) -> str | None:
+        """Return what the pair of an application is started with, base64, or None if that is nothing.
+
+        Raises:
+            PreconditionError: the cloud was not looked at yet, or does not offer what is wanted.
+        """
+        if self._ground is None:
+            raise PreconditionError("what a cloud offers decides on user data; check() first")
+        wanted = {item.name: item.reach for item in self.spec.applications}[application]
+        return user_data(choose(wanted, self._ground.extensions), self.spec.user_data)
 
     def subscribe(self, app_managers: Mapping[str, str], inspector: str | None) -> Flow[None]:
         """Create the alarms: a project's on its own events, the operator's on hosts.

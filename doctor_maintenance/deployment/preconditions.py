@@ -13,6 +13,7 @@ from typing import Any
 
 from doctor_maintenance import flow
 from doctor_maintenance.deployment.rest import Rest
+from doctor_maintenance.deployment.service_address import choose, user_data
 from doctor_maintenance.deployment.spec import Sizes, Spec
 from doctor_maintenance.exceptions import CloudError, PreconditionError
 from doctor_maintenance.flow import Flow, blocking
@@ -28,6 +29,7 @@ class Ground:
         external_network_id: the network that floating IPs come from.
         member_role_id: the role of an ordinary user.
         domain_id: the operator's domain.
+        extensions: what Neutron offers, by alias.
     """
 
     hosts: tuple[str, ...]
@@ -35,6 +37,7 @@ class Ground:
     external_network_id: str
     member_role_id: str
     domain_id: str
+    extensions: frozenset[str] = frozenset()
 
 
 def survey(rest: Rest, spec: Spec) -> Flow[Ground]:
@@ -71,13 +74,15 @@ def survey(rest: Rest, spec: Spec) -> Flow[Ground]:
             found[what] = yield from blocking(look)
         except PreconditionError as error:
             problems.append(str(error))
+    extensions = yield from blocking(lambda: _extensions(rest))
+    problems += _unreachable(spec, extensions)
     if hosts:
         rooms = yield from _rooms(rest, hosts, spec)
         problems += not_enough_room(rooms, spec)
     if problems:
         raise PreconditionError("the cloud is not fit for this run: " + "; ".join(problems))
     domain_id = yield from blocking(lambda: _domain(rest))
-    return Ground(hosts, found["image"], found["network"], found["role"], domain_id)
+    return Ground(hosts, found["image"], found["network"], found["role"], domain_id, extensions)
 
 
 def _too_few(hosts: Sequence[str], services: Sequence[Mapping[str, Any]], needed: int) -> list[str]:
@@ -188,6 +193,21 @@ def _external_network(rest: Rest, wanted: str | None) -> str:
             f"external network {wanted or ''!r} is not there (there are: {names}); a floating IP needs one"
         )
     return str(fitting[0][1])
+
+
+def _extensions(rest: Rest) -> frozenset[str]:
+    found = rest.get("network", "/extensions")["extensions"]
+    return frozenset(item["alias"] for item in found)
+
+
+def _unreachable(spec: Spec, extensions: frozenset[str]) -> list[str]:
+    problems = []
+    for application in spec.applications:
+        try:
+            user_data(choose(application.reach, extensions), spec.user_data)
+        except PreconditionError as error:
+            problems.append(f"application {application.name}: {error}")
+    return problems
 
 
 def _member_role(rest: Rest) -> str:

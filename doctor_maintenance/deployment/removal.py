@@ -82,7 +82,7 @@ class Removal:
 
     def _empty(self, project_id: str) -> Flow[None]:
         """Delete everything in a project of ours; what needs something gone waits for it."""
-        yield from self._owned("floatingips", project_id, "/floatingips/{id}")
+        yield from self._floating_ips(project_id)
         servers = yield from self._find("servers", lambda: self._servers(project_id))
         if servers:
             yield from flow.together(
@@ -119,7 +119,26 @@ class Removal:
             except CloudError as error:
                 LOG.debug("run %s: %s", self._spec.run_id, error)
 
+    def _floating_ips(self, project_id: str) -> Flow[None]:
+        """Delete floating IPs, and first the port forwardings without which they cannot be."""
+        found = yield from self._find(
+            "floating IPs", lambda: self._network("floatingips", project_id)
+        )
+        for item in found:
+            path = f"/floatingips/{item['id']}"
+            for forwarding in item.get("port_forwardings") or ():
+                below = f"{path}/port_forwardings/{forwarding['id']}"
+                yield from self._delete("network", below, "port forwarding")
+        yield from self._owned("floatingips", project_id, "/floatingips/{id}")
+
     def _routers(self, project_id: str) -> Flow[None]:
+        """Delete routers: first their routes, then their interfaces, then themselves."""
+        routers = yield from self._find("routers", lambda: self._network("routers", project_id))
+        for router in routers:
+            if router.get("routes"):
+                path = f"/routers/{router['id']}"
+                clear = partial(self._rest.put, "network", path, {"router": {"routes": []}})
+                yield from self._try(f"routes of router {router['id']}", clear)
         ports = yield from self._find("ports", lambda: self._network("ports", project_id))
         for port in ports:
             if port["device_owner"].startswith(_ROUTER_PORTS):

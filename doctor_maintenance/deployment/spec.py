@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from doctor_maintenance.exceptions import UsageError
+from doctor_maintenance.leading import Reach
 
 _RUN_ID = re.compile(r"[a-z0-9]{4,24}")
 _APPLICATION = re.compile(r"[a-z][a-z0-9]{0,15}")
@@ -22,11 +23,13 @@ class ApplicationSpec:
         singles: how many instances there are besides the pair.
         one_on_every_host: whether there is also an anti-affinity group with a member on each host, so
             that none of them can be moved anywhere.
+        reach: how its service's address leads to the active instance; None: the best way that there is.
     """
 
     name: str
     singles: int = 4
     one_on_every_host: bool = False
+    reach: Reach | None = None
 
     def __post_init__(self) -> None:
         if not _APPLICATION.fullmatch(self.name):
@@ -132,7 +135,7 @@ class DeployedApplication:
     Attributes:
         account: its project.
         address: the floating IP that its service answers at.
-        active: the member of the pair that holds the address.
+        active: the member of the pair that the address leads to.
         standby: the other member.
         singles: its other instances.
         everywhere: the members of the group with one on every host.

@@ -109,6 +109,7 @@ class SwitchOver(Record):
         from_instance: who was active; None if nobody was.
         to_instance: who is to be.
         strategy: how.
+        reason: why so, if there was a choice.
     """
 
     KIND: ClassVar[str] = "switch_over"
@@ -118,6 +119,7 @@ class SwitchOver(Record):
     from_instance: str | None = may(reading.text)
     to_instance: str | None = may(reading.text)
     strategy: str | None = may(reading.text)
+    reason: str | None = may(reading.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

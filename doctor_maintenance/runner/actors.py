@@ -16,6 +16,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from doctor_maintenance.clock import Clock, TimerHandle, VirtualClock
 from doctor_maintenance.flow import Flow, wait
+from doctor_maintenance.leading import Lead
 from doctor_maintenance.protocol import Action, ProjectNotification, Reply, Verdict
 from doctor_maintenance.simulator.cloud import SimCloud
 from doctor_maintenance.simulator.faults import Behaviour, Faults, Where
@@ -23,7 +24,7 @@ from doctor_maintenance.simulator.faults.actors import REPLY, SWITCH_OVER
 from sample_app_manager.actions import ProjectCloud
 from sample_app_manager.policy import SwitchOver
 from sample_app_manager.seams import Send
-from sample_app_manager.strategies import Strategy
+from sample_app_manager.strategies import Done, Strategy
 from sample_app_manager.strategies import none as pretence
 
 LOG = logging.getLogger(__name__)
@@ -143,11 +144,15 @@ class _Doubtful:
         self._decide = decide
         self.moves = strategy.moves
 
-    def switch_over(self, cloud: ProjectCloud, clock: Clock, what: SwitchOver) -> Flow[None]:
+    def unfit(self, lead: Lead) -> str | None:
+        """Return why it cannot be used for an address, or None."""
+        return self._strategy.unfit(lead)
+
+    def switch_over(self, cloud: ProjectCloud, clock: Clock, what: SwitchOver) -> Flow[Done]:
         """Let the other one serve, or say so."""
         really = self._strategy if self._decide() is None else pretence.STRATEGY
         self.moves = really.moves
-        yield from really.switch_over(cloud, clock, what)
+        return (yield from really.switch_over(cloud, clock, what))
 
 
 @dataclass(frozen=True, slots=True)

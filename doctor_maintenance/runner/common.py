@@ -18,6 +18,7 @@ from doctor_maintenance.cloud_services import Services
 from doctor_maintenance.deployment import Account, ApplicationSpec, Deployment, Spec
 from doctor_maintenance.exceptions import CloudError
 from doctor_maintenance.flow import Flow, blocking, together, wait
+from doctor_maintenance.leading import Reach
 from doctor_maintenance.protocol import times
 from doctor_maintenance.remote import HostAddress, Remote
 from doctor_maintenance.runner.recorder import Recorder
@@ -25,9 +26,15 @@ from doctor_maintenance.runner.stage import ComputeHost, Placed, SshSettings
 from doctor_maintenance.runner.watch import COMPUTE_MICROVERSION, CloudWatch
 from doctor_maintenance.scenario import Application
 from doctor_maintenance.secret_words import guarded
+from doctor_maintenance.settings import Settings
 from doctor_maintenance.workers import Workers
 
 _TIMEOUT_S = 30.0
+
+
+def reach_of(strategy: str) -> Reach | None:
+    """Return how an address has to lead to its instance for a strategy; None: the best way there is."""
+    return Reach(strategy) if strategy in {reach.value for reach in Reach} else None
 
 
 class CommonStage(ABC):
@@ -49,6 +56,9 @@ class CommonStage(ABC):
     """
 
     exact = False
+    settings: Settings
+    """The options of the parts."""
+
     inspector_secret: str | None = None
     """The word that the inspector's URLs end with."""
 
@@ -227,11 +237,20 @@ class CommonStage(ABC):
 
     def _plan(self, applications: Sequence[Application]) -> Deployment:
         wanted = tuple(
-            ApplicationSpec(item.name, item.singles, item.one_on_every_host)
+            ApplicationSpec(
+                item.name,
+                item.singles,
+                item.one_on_every_host,
+                reach_of(item.strategy or self.settings.app_manager.strategy),
+            )
             for item in applications
         )
         spec = replace(self._spec, applications=wanted)
         return Deployment(self.clock, self._operator, self._connect, spec, password=self._password)
+
+    def user_data(self, application: Application) -> str | None:
+        """Return what an application's pair is started with, base64, or None."""
+        return None if self._deployment is None else self._deployment.user_data(application.name)
 
     def _nova(self, path: str) -> Any:
         return call_json(

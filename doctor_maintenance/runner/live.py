@@ -7,6 +7,7 @@ here. The cloud is the embedded one or a real one: past its address and its cred
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 from collections.abc import Callable, Sequence
@@ -234,6 +235,7 @@ class LiveStage(CommonStage):
             admin_tool_url=admin_tool_url,
             state_file=str(self._folder / f"app-manager-{application.name}.sqlite3"),
             secret=_word(self.settings.app_manager.secret),
+            user_data_file=self._write_user_data(application),
         )
         name = f"app-manager-{application.name}"
         clouds = self._folder / f"{name}.clouds.yaml"
@@ -315,6 +317,16 @@ class LiveStage(CommonStage):
         self.clock.call(self._read)
         if self._simulator is not None:
             self._simulator.stop(_STOP_S)
+
+    def _write_user_data(self, application: Application) -> str | None:
+        """Write what instances that are built anew are started with, and return where, or None."""
+        given = self.settings.app_manager.user_data_file
+        encoded = self.user_data(application)
+        if given is not None or encoded is None:
+            return given
+        path = self._folder / f"app-manager-{application.name}.user_data"
+        path.write_bytes(base64.b64decode(encoded))
+        return str(path)
 
     def _write_login(self, path: Path, account: Account) -> None:
         own = self.settings.cloud

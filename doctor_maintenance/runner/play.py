@@ -54,6 +54,8 @@ def play(stage: Stage, scenario: Scenario, session_timeout_s: float) -> Flow[Non
     probes = stage.probe(placed)
     try:
         yield from _until(stage, probes.answering, _SERVICE_S, "the services to answer the probe")
+        yield from blocking(probes.stop)
+        probes = stage.probe(placed)  # until they answered there was no service to be silent
         stage.inject(fill_in(scenario.faults, maintained, placed))
         yield from checks.before(stage, maintained)
         body = _request(scenario, maintained, affected, placed)

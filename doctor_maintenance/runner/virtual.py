@@ -166,7 +166,7 @@ class VirtualStage(CommonStage):
     def _start_manager(self, account: Account, application: Application, url: str) -> None:
         name, project_id = application.name, account.project_id
         life = self.actors.born(name, lambda: self._start_manager(account, application, url))
-        cloud = ProjectCloud(self._connect(account.login))
+        cloud = ProjectCloud(self._connect(account.login), self.user_data(application))
         strategy = application.strategy or self.settings.app_manager.strategy
         manager = Manager(
             life,

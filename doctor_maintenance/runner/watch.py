@@ -15,6 +15,7 @@ from keystoneauth1.adapter import Adapter
 from keystoneauth1.exceptions import ClientException
 
 from doctor_maintenance.exceptions import CloudError
+from doctor_maintenance.leading import leads
 
 Facts = Mapping[str, Any]
 
@@ -123,14 +124,10 @@ class CloudWatch:
 
     def _floating_ips(self) -> Iterator[tuple[str, str, Facts]]:
         for address in self._addresses:
-            found = _get(self._network, f"/floatingips?floating_ip_address={address}")
-            for item in found["floatingips"]:
-                details = item.get("port_details") or {}
-                yield (
-                    "address",
-                    address,
-                    {"address": address, "instance_id": details.get("device_id") or None},
-                )
+            query = f"?floating_ip_address={address}"
+            found = leads(lambda path: _get(self._network, path), query)
+            holder = found[0].instance_id if found else None
+            yield "address", address, {"address": address, "instance_id": holder}
 
     def _nova(self, path: str) -> Any:
         return _get(self._compute, path, microversion=COMPUTE_MICROVERSION)

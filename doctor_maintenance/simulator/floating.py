@@ -266,7 +266,8 @@ class FloatingIps:
         floating.port_id, floating.fixed_ip, floating.router_id = port.id, fixed_ip, router_id
         self._by_port[port.id] = floating
         goal = reached(self._network, floating)
-        self._shift(floating, goal, former, self._profile.floating_ip_move_gap_s)
+        gap = self._profile.floating_ip_move_gap_s if floating.used else 0.0
+        self._shift(floating, goal, former, gap)
 
     def _aim(self, floating: FloatingIp, gap: Duration) -> None:
         """Lead a floating IP where it should, now that something behind it has changed."""
@@ -330,6 +331,7 @@ class FloatingIps:
 
     def _lead(self, floating: FloatingIp, port_id: str | None) -> None:
         floating.effective_port_id = port_id
+        floating.used = floating.used or port_id is not None
         self._tell(floating)
 
     def _tell(self, floating: FloatingIp) -> None:

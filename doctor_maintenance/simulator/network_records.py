@@ -184,6 +184,7 @@ class FloatingIp(Resource):
             not yet taken effect.
         former_port_id: a port that still answers beside it; only a fault makes that so.
         forwardings: its port forwardings, by their ID.
+        used: whether it ever led anywhere; only then can it be moved away from there.
     """
 
     address: str
@@ -196,6 +197,7 @@ class FloatingIp(Resource):
     effective_port_id: str | None = None
     former_port_id: str | None = None
     forwardings: dict[str, PortForwarding] = field(default_factory=dict)
+    used: bool = False
 
     @property
     def status(self) -> str:

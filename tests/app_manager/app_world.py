@@ -88,7 +88,7 @@ class AppWorld(World):
         rules: Rules | None = None,
         *,
         application: ApplicationSpec | None = None,
-        strategy: str = "floating_ip",
+        strategy: str = "auto",
         waits: Waits | None = None,
         secret: str | None = None,
         profile: str = "fast",
