@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 import timeit
 
 import pytest
@@ -171,7 +172,14 @@ def test_request_in_process_costs_little() -> None:
     sim = Sim()
     sim.ask("GET", "/network/v2.0/networks")
 
-    best = min(timeit.repeat(lambda: sim.ask("GET", "/network/v2.0/networks"), number=20, repeat=5))
+    best = min(
+        timeit.repeat(
+            lambda: sim.ask("GET", "/network/v2.0/networks"),
+            timer=time.process_time,  # what else the machine does is no defect of ours
+            number=20,
+            repeat=5,
+        )
+    )
 
     assert best / 20 < 0.005, "a request takes about 1 ms; five times that is a defect"
 
