@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doctor_maintenance.probe import Answers, Gap, ProbeReport, Sample, analyse
+from doctor_maintenance.probe import (
+    Answers,
+    Gap,
+    ProbeReport,
+    Sample,
+    analyse,
+    since_first_answer,
+)
 
 PERIOD_S = 0.01
 TRIP_S = 0.001
@@ -125,6 +132,18 @@ def test_a_gap_at_the_beginning_counts_from_the_first_probe() -> None:
     (gap,) = report(grid("..a")).gaps
 
     assert (gap.start, gap.end) == (100.0, pytest.approx(100.021))
+
+
+def test_service_is_silent_only_after_it_has_answered_once() -> None:
+    result = since_first_answer(report(grid("...aa..aa")))
+
+    assert (result.sent, result.lost) == (6, 2)
+    assert [gap.start for gap in result.gaps] == [pytest.approx(100.04)]
+    assert result.answers == report(grid("...aa..aa")).answers
+
+
+def test_service_that_never_answered_is_silent_all_the_time() -> None:
+    assert since_first_answer(report(grid("..."))) == report(grid("..."))
 
 
 def test_nobody_ever_answering_is_one_gap() -> None:

@@ -7,7 +7,14 @@
 
 from __future__ import annotations
 
-from doctor_maintenance.probe.analysis import Answers, Gap, ProbeReport, Sample, analyse
+from doctor_maintenance.probe.analysis import (
+    Answers,
+    Gap,
+    ProbeReport,
+    Sample,
+    analyse,
+    since_first_answer,
+)
 from doctor_maintenance.probe.config import ProbeConfig, ProbeProtocol
 from doctor_maintenance.probe.live import LiveProbe
 from doctor_maintenance.probe.log import ProbeLog, Snapshot
@@ -29,4 +36,5 @@ __all__ = [
     "VirtualProbe",
     "analyse",
     "ask_once",
+    "since_first_answer",
 ]

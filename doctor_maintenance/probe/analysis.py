@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 _ROUNDING_S = 1e-6
@@ -173,6 +173,24 @@ def analyse(
             for before, after in itertools.pairwise(samples)
             if _is_stall(before, after, period_s)
         ),
+    )
+
+
+def since_first_answer(report: ProbeReport) -> ProbeReport:
+    """Return what was seen of a service from its first answer on; all of it if it never answered.
+
+    A floating IP that was just made is announced a second or more later: until then there is no service that could
+    be silent.
+    """
+    if not report.answers:
+        return report
+    begun = report.answers[0].start
+    before = sum(gap.lost for gap in report.gaps if gap.start < begun)
+    return replace(
+        report,
+        sent=report.sent - before,
+        lost=report.lost - before,
+        gaps=tuple(gap for gap in report.gaps if gap.start >= begun),
     )
 
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from doctor_maintenance.exceptions import CloudError
 from doctor_maintenance.flow import Flow, Task, blocking, start, wait
-from doctor_maintenance.probe import LiveProbe, ProbeConfig, ProbeProtocol, Snapshot
+from doctor_maintenance.probe import (
+    LiveProbe,
+    ProbeConfig,
+    ProbeProtocol,
+    Snapshot,
+    since_first_answer,
+)
 from doctor_maintenance.runner.exact import record_of
 from doctor_maintenance.runner.stage import Placed
 from doctor_maintenance.runner.watch import CloudWatch, Look, changes, first_look, sourced
@@ -174,7 +180,7 @@ class LiveProbes:
                 "at": now,
                 "source": "probe",
                 "kind": "probe",
-                **probe.report().to_fields(item.address, item.project_id),
+                **since_first_answer(probe.report()).to_fields(item.address, item.project_id),
             }
             for item, probe in self._probes
         ]
