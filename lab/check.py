@@ -8,6 +8,7 @@ Where a lab cannot be, it says what is left out and why: with status 0, or 3 whe
 from __future__ import annotations
 
 import argparse
+import configparser
 import os
 import subprocess
 import sys
@@ -103,6 +104,8 @@ class _Check:
             TOLD: str(self.lab.home),
             "OS_CLOUD": "lab",
             "OS_CLIENT_CONFIG_FILE": str(self.lab.clouds_file),
+            "DOCTOR_MAINTENANCE_TEST_CLOUD": "lab",  # of tests/cloud, as is the next
+            "DOCTOR_MAINTENANCE_TEST_TRANSPORT_URL": _bus(self.lab),
         }
         if "pytest" not in words:
             del environment["OS_CLOUD"], environment["OS_CLIENT_CONFIG_FILE"]
@@ -120,6 +123,13 @@ class _Check:
         began = WallClock().now()
         act()
         _say(f"== {self.lab.kind}: {what} after {WallClock().now() - began:.1f} s")
+
+
+def _bus(lab: Lab) -> str:
+    """Return the message bus of a lab that is up, as its options for a run name it."""
+    options = configparser.ConfigParser(interpolation=None)
+    options.read(lab.settings_file, encoding="utf-8")
+    return options["admin_tool"]["transport_url"]
 
 
 def _word(good: bool) -> str:
