@@ -259,23 +259,3 @@ def test_ports_of_a_live_migrated_instance_are_active_on_its_new_host_in_the_end
     assert (after["id"], after["mac_address"]) == (before["id"], before["mac_address"])
     assert after["fixed_ips"] == before["fixed_ips"]
     assert before["binding:host_id"] != after["binding:host_id"]
-
-
-def test_resetting_an_instance_to_error_does_not_stop_its_migration(
-    stay: Stay, admin: Voice
-) -> None:
-    server_id = stay.boot()
-    source = stay.host_of(server_id)
-
-    move(admin, server_id, live())
-    reset = move(admin, server_id, {"os-resetState": {"state": "error"}})
-    looks = stay.watch(
-        lambda: (stay.host_of(server_id), str(migrations(admin, server_id)[0]["status"])),
-        lambda seen: seen[1] in ("completed", "error"),
-        MOVE_S,
-        "the migration",
-    )
-
-    assert reset.status == 202
-    assert looks[-1][1] == "completed"
-    assert looks[-1][0] != source
