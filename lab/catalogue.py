@@ -39,9 +39,9 @@ def clear(lab: Lab) -> None:
 def services_of(site: Site, parts: Parts) -> list[Service]:
     """Return the services of a lab, those first that have most behind them: where all could begin, they do."""
     others = [
+        placement.service(site),
         nova.service(site, parts),
         neutron.service(site, parts),
-        placement.service(site),
         glance.service(site),
         aodh.service(site),
         ceilometer.service(site, events.definitions()),

@@ -11,6 +11,7 @@ from lab.ini import over, render, without
 from lab.layout import Port
 from lab.service import Parts, Sections, Service, SetUp
 from lab.services.mariadb import CREATED
+from lab.services.placement import READY as PLACEMENT
 from lab.services.rabbitmq import READY as BUS
 from lab.site import Site
 
@@ -60,7 +61,12 @@ def service(site: Site, parts: Parts) -> Service:
                     f"nova-{name}",
                     [lab.program(f"nova-{name}"), "--config-file", str(config)],
                     ready.consumer(site, name),
-                    needs=(_SET_UP, "keystone", BUS),
+                    needs=(
+                        _SET_UP,
+                        "keystone",
+                        PLACEMENT,
+                        BUS,
+                    ),  # both ask Placement when they begin
                 )
                 for name in ("conductor", "scheduler")
             ),
@@ -75,7 +81,7 @@ def compute_daemon(site: Site, parts: Parts, host: str) -> Daemon:
         compute(host),
         parts.compute_argv(host, site.lab.etc / "nova" / f"{host}.conf"),
         ready.consumer(site, f"compute.{host}"),
-        needs=(CONDUCTOR, "placement", *parts.compute_needs(host)),
+        needs=(CONDUCTOR, PLACEMENT, *parts.compute_needs(host)),
         env=parts.compute_env(host),
         namespace=None,
     )
