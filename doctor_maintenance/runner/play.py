@@ -26,6 +26,8 @@ MIN_HOSTS = 3
 
 _LAST_WORDS_S = 5.0
 _SERVICE_S = 30.0
+_SETTLED_S = 120.0
+_ON_ITS_WAY = frozenset({"BUILD", "REBUILD", "REBOOT", "HARD_REBOOT", "MIGRATING", "RESIZE"})
 
 
 def play(stage: Stage, scenario: Scenario, session_timeout_s: float) -> Flow[None]:
@@ -64,6 +66,7 @@ def play(stage: Stage, scenario: Scenario, session_timeout_s: float) -> Flow[Non
         view = yield from _follow(stage, scenario, path, session_timeout_s)
         yield from checks.after(stage, scenario, view)
         yield from _until(stage, lambda: heard(stage, view), _LAST_WORDS_S, None)
+        yield from _until(stage, lambda: settled(stage), _SETTLED_S, None)
         yield from watch.end()
     except BaseException:
         watch.stop()
@@ -157,6 +160,16 @@ def heard(stage: Stage, view: Mapping[str, Any]) -> bool:
             if project["subscribed"] and (project["project_id"], project["state"]) not in told:
                 return False
     return True
+
+
+def settled(stage: Stage) -> bool:
+    """Return whether every instance rests, as far as it was seen: an app manager may still be building one anew."""
+    last = {
+        record["instance_id"]: record["status"]
+        for record in stage.recorder.records
+        if record["kind"] == "instance"
+    }
+    return not _ON_ITS_WAY & set(last.values())
 
 
 def _follow(

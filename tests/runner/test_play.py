@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from doctor_maintenance.exceptions import PreconditionError, UsageError
-from doctor_maintenance.runner.play import affected_part, choose_hosts, fit_hosts, heard
+from doctor_maintenance.runner.play import affected_part, choose_hosts, fit_hosts, heard, settled
 from doctor_maintenance.runner.stage import ComputeHost, Placed, Stage
 from doctor_maintenance.runner.watch import Look, changes
 from doctor_maintenance.scenario import Scenario, find_scenarios, load_scenarios
@@ -55,6 +55,22 @@ def test_a_part_of_a_host_is_the_first_applications_pair() -> None:
 
     assert affected_part(part, ["h2"], WHERE, [APP]) == {"h2": ["a"]}
     assert affected_part(replace(part, part=False), ["h2"], WHERE, [APP]) is None
+
+
+def instance(instance_id: str, status: str) -> dict[str, Any]:
+    return {"kind": "instance", "instance_id": instance_id, "status": status}
+
+
+def test_run_is_not_over_while_an_instance_is_being_built_anew() -> None:
+    before = [instance("a", "ACTIVE"), instance("a", "DELETED"), instance("b", "BUILD")]
+
+    assert not settled(stage_that_saw(*before))
+    assert settled(stage_that_saw(*before, instance("b", "ACTIVE")))
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "ERROR", "SHUTOFF", "DELETED"])
+def test_instance_that_rests_in_whatever_state_is_not_waited_for(status: str) -> None:
+    assert settled(stage_that_saw(instance("a", status)))
 
 
 def stage_that_saw(*records: dict[str, Any]) -> Stage:
