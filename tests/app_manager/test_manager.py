@@ -61,13 +61,13 @@ def test_a_repeated_alarm_leads_to_no_second_action() -> None:
     assert world.manager.entries[0].repeated == 3
 
 
-def test_the_next_host_of_the_same_session_leads_to_new_actions() -> None:
+def test_the_second_of_a_pair_is_refused_while_the_first_is_on_its_way() -> None:
     world = AppWorld()
     app = world.app
     world.tell([app.active], number=1)
     world.tell([app.standby], number=2, message_id="message-2")
-    # the former active is still on its way elsewhere, so the new one is moved while it runs
-    assert world.admin_tool.replies[1]["instance_actions"] == {app.standby: "LIVE_MIGRATE"}
+
+    assert world.admin_tool.replies[1]["state"] == "NACK_PLANNED_MAINTENANCE"
     assert world.answering(app.address) == app.standby
 
 

@@ -216,13 +216,14 @@ def test_an_end_in_good_order_is_no_failure(world: World) -> None:
     assert world.manager.entries[0].phase is Phase.REPLIED
 
 
-def test_what_is_on_its_way_elsewhere_takes_nothing_over_after_a_restart(world: World) -> None:
+def test_one_of_a_pair_is_on_its_way_after_a_restart_as_well(world: World) -> None:
     world.tell([world.app.standby])
 
     world.again()
     world.tell([world.app.active], session_id="session-2", message_id="message-2")
 
-    assert world.admin_tool.replies[-1]["instance_actions"] == {world.app.active: "LIVE_MIGRATE"}
+    assert world.admin_tool.replies[-1]["state"] == "NACK_PLANNED_MAINTENANCE"
+    assert world.answering(world.app.address) == world.app.active
 
 
 # Alarms that never came.
@@ -235,9 +236,9 @@ def test_an_announcement_whose_alarm_was_lost_is_found_by_asking(world: World) -
     world.clock.advance(2 * LOOK_S)
     world.settle()
 
-    assert [item["instance_actions"] for item in world.admin_tool.replies] == [
-        {world.app.standby: "MIGRATE"},
-        {world.app.active: "LIVE_MIGRATE"},  # as its standby is on its way elsewhere
+    assert [item["state"] for item in world.admin_tool.replies] == [
+        "ACK_PLANNED_MAINTENANCE",
+        "NACK_PLANNED_MAINTENANCE",  # as its standby is on its way elsewhere
     ]
 
 

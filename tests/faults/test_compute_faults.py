@@ -66,7 +66,8 @@ def test_a_scheduler_that_finds_a_host_later_is_asked_later() -> None:
 
 
 def test_no_valid_host_at_all_cancels_the_host() -> None:
-    wanted = replace(LIVE, rules={**ONE_HOST.rules, "move_attempts": 2, "move_retry_s": 1.0})
+    at_once = {"move_attempts": 2, "move_retry_s": 1.0, "refusal_wait_s": 0.0}
+    wanted = replace(LIVE, rules={**ONE_HOST.rules, **at_once})
     played = playing([Fault("no_valid_host", {"source": "{host0}"})], wanted, CANCELED)
 
     assert [status for _, status in played.moves] == ["error", "error"]
