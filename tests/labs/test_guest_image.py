@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import os
 import shutil
 import socket
 import subprocess
@@ -107,6 +108,30 @@ def test_archive_is_read_as_it_was_packed() -> None:
 
     assert archive.unpack(packed) == entries
     assert archive.pack(entries) == packed
+
+
+def _image(folder: Path, made: float) -> Path:
+    for name in ("vmlinuz", "initramfs.gz"):
+        (folder / name).write_bytes(b"")
+        os.utime(folder / name, (made, made))
+    return folder
+
+
+def test_image_that_is_newer_than_its_sources_is_fresh(tmp_path: Path) -> None:
+    newest = max(path.stat().st_mtime for path in Path(image.__file__).parent.glob("*.*"))
+
+    assert image.fresh(_image(tmp_path, newest + 1.0))
+
+
+def test_image_that_is_older_than_its_sources_is_made_anew(tmp_path: Path) -> None:
+    assert not image.fresh(_image(tmp_path, 1_000_000_000.0))
+
+
+def test_image_that_is_there_in_part_is_made_anew(tmp_path: Path) -> None:
+    newest = max(path.stat().st_mtime for path in Path(image.__file__).parent.glob("*.*"))
+    (_image(tmp_path, newest + 1.0) / "vmlinuz").unlink()
+
+    assert not image.fresh(tmp_path)
 
 
 @pytest.fixture(scope="module")
