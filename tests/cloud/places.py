@@ -34,6 +34,7 @@ from .mailbox import Mailbox
 T = TypeVar("T")
 
 CLOUD = "DOCTOR_MAINTENANCE_TEST_CLOUD"
+PROFILE = "DOCTOR_MAINTENANCE_TEST_PROFILE"
 TRANSPORT_URL = "DOCTOR_MAINTENANCE_TEST_TRANSPORT_URL"
 
 SIMULATED = "http://cloud.sim"
@@ -81,12 +82,15 @@ class Place(Protocol):
 
 
 class SimulatedPlace:
-    """The simulator: everything in one process, and waiting takes no time."""
+    """The simulator: everything in one process, and waiting takes no time.
 
-    look_s = 0.01
+    Args:
+        profile: how long things take.
+    """
 
     def __init__(self, profile: str = "fast") -> None:
         self.name = "simulator"
+        self.look_s = 0.01 if profile == "fast" else 0.1
         self._clock = VirtualClock(VIRTUAL_EPOCH_S + 0.123456)  # so that times have fractions
         self.clock: Clock = self._clock
         self.workers: Workers = InlineWorkers(self._clock)
@@ -173,4 +177,4 @@ class RealPlace:
 def choose() -> Any:
     """Return the place that the environment names; by default the simulator."""
     name = os.environ.get(CLOUD)
-    return RealPlace(name) if name else SimulatedPlace()
+    return RealPlace(name) if name else SimulatedPlace(os.environ.get(PROFILE, "fast"))
