@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,8 +25,8 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).parent.parent
-STORY = ("keystone", "nova", "neutron", "glance", "placement", "aodh")
-"""The answers that were recorded service by service, in one story each."""
+STORY = "story-"
+"""How the sources begin that were recorded service by service, in one story each."""
 TESTS = (
     "tests/simulator/test_recorded.py",
     "tests/simulator/test_nova_recorded.py",
@@ -77,15 +78,15 @@ def tallies() -> dict[str, list[dict[str, Any]]]:
 
 def closeness_lines(found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     """Return the page: the counts of both sets of recordings, and every difference with its reason."""
-    stories = {name: found[name] for name in STORY if name in found}
-    suite = {name: lines for name, lines in found.items() if name not in STORY}
+    stories = {name: lines for name, lines in found.items() if name.startswith(STORY)}
+    suite = {name: lines for name, lines in found.items() if name not in stories}
     yield from _section("Service by service", stories)
     yield from _section("Test by test", suite)
     yield from _reasons([line for lines in found.values() for line in lines])
 
 
 def _section(title: str, found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
-    yield from ("", title, "-" * len(title), "")
+    yield from ("", f".. rubric:: {title}", "")
     yield from (".. list-table::", "   :header-rows: 1", "")
     rows = [("of", "answers", "that agree in all", "fields", "that agree")]
     rows += [_row(name, lines) for name, lines in found.items()]
@@ -100,32 +101,28 @@ def _row(name: str, lines: list[dict[str, Any]]) -> tuple[str, ...]:
     answers, fields = sum(line["answers"] for line in lines), sum(line["fields"] for line in lines)
     differing = sum(line["differing"] for line in lines)
     fields_differing = sum(len(line["differences"]) for line in lines)
-    return name.replace("_", " "), *map(
+    return name.removeprefix(STORY).replace("_", " "), *map(
         str, (answers, answers - differing, fields, fields - fields_differing)
     )
 
 
 def _reasons(lines: list[dict[str, Any]]) -> Iterator[str]:
-    title = "What differs, and why"
-    yield from ("", title, "-" * len(title), "")
-    counted = Counter(item["why"] for line in lines for item in line["differences"])
+    yield from ("", ".. rubric:: What differs, and why", "")
+    counted: dict[str, Counter[str]] = {}
+    for line in lines:
+        for item in line["differences"]:
+            counted.setdefault(item["why"], Counter())[_shown(item["what"])] += 1
     if not counted:
         yield "Nothing."
-    for why, count in counted.most_common():
-        yield f"* {why} ({count} {'field' if count == 1 else 'fields'}):"
+    for why, fields in sorted(counted.items(), key=lambda pair: -pair[1].total()):
+        yield from (f"* {why}:", "")
+        yield from (f"  * {count} times ``{what}``" for what, count in fields.most_common())
         yield ""
-        shown = sorted(
-            {
-                f"{line['name']}: {item['what']}"
-                for line in lines
-                for item in line["differences"]
-                if item["why"] == why
-            }
-        )
-        for what in shown:
-            text = what.replace("\\n", " ").replace("`", "'")
-            yield f"  * ``{text if len(text) <= _LONGEST else text[:_LONGEST] + ' …'}``"
-        yield ""
+
+
+def _shown(what: str) -> str:
+    text = re.sub(r"\[\d+\]", "[]", " ".join(what.split())).replace("`", "'")
+    return text if len(text) <= _LONGEST else text[:_LONGEST].rstrip() + " …"
 
 
 class SimulatorCloseness(SphinxDirective):

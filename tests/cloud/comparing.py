@@ -26,8 +26,13 @@ class Difference:
     recorded: Any
     ours: Any
 
+    @property
+    def field(self) -> str:
+        """The field and its two values, whatever was asked."""
+        return f"{self.where}: recorded {self.recorded!r:.300}, ours {self.ours!r:.300}"
+
     def __str__(self) -> str:
-        return f"{self.question}: {self.where}: recorded {self.recorded!r:.300}, ours {self.ours!r:.300}"
+        return f"{self.question}: {self.field}"
 
 
 @dataclass(slots=True)

@@ -36,7 +36,7 @@ def finish(node: pytest.Item, place: Place, entries: list[dict[str, Any]]) -> No
         module,
         node.name,
         found.fields,
-        [(str(item), reason(node.name, item) or "") for item in found.differences],
+        [(item.field, reason(node.name, item) or "") for item in found.differences],
         found.answers,
         found.differing,
     )

@@ -236,7 +236,9 @@ def findings() -> dict[str, list[str]]:
 @pytest.mark.parametrize("slug", BY_SLUG)
 def test_the_answer_is_the_recorded_one(findings: dict[str, list[str]], slug: str) -> None:
     compared = 1 + fields(BY_SLUG[slug]["answer"]) + len(BY_SLUG[slug]["answer_headers"])
-    tally("nova", slug, compared, [(item, DEVIATIONS.get(slug, "")) for item in findings[slug]])
+    tally(
+        "story-nova", slug, compared, [(item, DEVIATIONS.get(slug, "")) for item in findings[slug]]
+    )
     if slug in DEVIATIONS:
         assert findings[slug], f"{slug} is not different any more; take it out of DEVIATIONS"
     else:

@@ -132,6 +132,6 @@ def test_service_answers_as_the_recorded_one_did(service: str) -> None:
             meant += [(item, LATER) for item in found if NO_FORWARDINGS.fullmatch(item)]
         explained = {item for item, _ in meant}
         differences += [f"{entry['slug']}: {item}" for item in found if item not in explained]
-        tally(service, entry["slug"], 1 + fields(entry.get("response")), meant)
+        tally(f"story-{service}", entry["slug"], 1 + fields(entry.get("response")), meant)
 
     assert not differences, "\n".join(differences)
