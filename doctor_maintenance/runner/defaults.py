@@ -28,13 +28,17 @@ def for_cloud(settings: Settings) -> Settings:
     """Return the settings of a run in real time; those for a real cloud are left as they are."""
     if settings.cloud.kind != "embedded":
         return settings
-    behind = get_profile(settings.simulator.profile).group_view_stale != 0.0
-    return _where_unset(settings, {**_COMMANDS, **_QUICK, **({} if behind else _AT_ONCE)})
+    return _where_unset(settings, {**_COMMANDS, **_QUICK, **_patience(settings)})
 
 
 def for_virtual_time(settings: Settings) -> Settings:
     """Return the settings of a run in virtual time: it may look seldom, as waiting costs nothing."""
-    return _where_unset(settings, {**_COMMANDS, **_VIRTUAL})
+    return _where_unset(settings, {**_COMMANDS, **_VIRTUAL, **_patience(settings)})
+
+
+def _patience(settings: Settings) -> dict[str, float]:
+    behind = get_profile(settings.simulator.profile).group_view_stale != 0.0
+    return {} if behind else _AT_ONCE
 
 
 def _where_unset(settings: Settings, values: dict[str, Any]) -> Settings:

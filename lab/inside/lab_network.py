@@ -2,10 +2,11 @@
 """An ML2 mechanism driver without a data path: every port can be bound on every host, and is then up.
 
 Neutron keeps networks, ports, routers and floating IPs in its database and answers its API; what an agent would
-report once it had wired something up is reported here at once. Which port a floating IP leads to is written to a
-file, for what answers in place of the guests. Checked against neutron 29.0.0.
+report once it had wired something up is reported here at once. Which port a floating IP leads to, by its own or by a
+router's route, is written to a file, for what answers in place of the guests. Checked against neutron 29.0.0.
 """
 
+import ipaddress
 import json
 import os
 import socket
@@ -33,9 +34,10 @@ class LabMechanism(api.MechanismDriver):
         return str(portbindings.CONNECTIVITY_L2)
 
     def initialize(self) -> None:
-        """Ask to be told of floating IPs."""
+        """Ask to be told of floating IPs, and of routes."""
         for event in (events.AFTER_CREATE, events.AFTER_UPDATE, events.AFTER_DELETE):
             registry.subscribe(self._floating_ip, resources.FLOATING_IP, event)
+        registry.subscribe(self._router, resources.ROUTER, events.AFTER_UPDATE)
 
     def bind_port(self, context: Any) -> None:
         """Bind a port on whichever host it is."""
@@ -60,18 +62,59 @@ class LabMechanism(api.MechanismDriver):
             )
 
     def _floating_ip(self, resource: str, event: str, trigger: Any, payload: Any = None) -> None:
+        """Write down where a floating IP leads now, and report it as wired up."""
         record = payload.latest_state
         address = str(record["floating_ip_address"])
         if event == events.AFTER_DELETE:
             _write(address, None)
             return
-        port = record.get("port_id")
-        _write(address, {"address": address, "port": port})
+        context = neutron_context.get_admin_context()
+        _write(address, {"address": address, "port": _leads_to(context, record)})
         directory.get_plugin(plugins.L3).update_floatingip_status(
-            neutron_context.get_admin_context(),
+            context,
             payload.resource_id,
-            constants.FLOATINGIP_STATUS_ACTIVE if port else constants.FLOATINGIP_STATUS_DOWN,
+            constants.FLOATINGIP_STATUS_ACTIVE
+            if record.get("port_id")
+            else constants.FLOATINGIP_STATUS_DOWN,
         )
+
+    def _router(self, resource: str, event: str, trigger: Any, payload: Any = None) -> None:
+        """Write down where the floating IPs behind a router lead, as its routes may have changed."""
+        context = neutron_context.get_admin_context()
+        found = directory.get_plugin(plugins.L3).get_floatingips(
+            context, filters={"router_id": [payload.resource_id]}
+        )
+        for record in found:
+            address = str(record["floating_ip_address"])
+            _write(address, {"address": address, "port": _leads_to(context, record)})
+
+
+def _leads_to(context: Any, floating: Any) -> str | None:
+    """Return the port that gets what is sent to a floating IP: its own, or the one that a route leads to."""
+    port_id, router_id = floating.get("port_id"), floating.get("router_id")
+    if not port_id or not router_id:
+        return None
+    core = directory.get_plugin()
+    fixed_ip = ipaddress.ip_address(str(floating["fixed_ip_address"]))
+    router = directory.get_plugin(plugins.L3).get_router(context, router_id)
+    for route in router.get("routes") or ():
+        if fixed_ip in ipaddress.ip_network(str(route["destination"])):
+            return _port_at(context, core, router_id, str(route["nexthop"]), str(fixed_ip))
+    return str(port_id)
+
+
+def _port_at(context: Any, core: Any, router_id: str, nexthop: str, wanted: str) -> str | None:
+    """Return the port with an address on a router's networks, if it may have packets for another one as well."""
+    interfaces = core.get_ports(context, filters={"device_id": [router_id]})
+    networks = sorted({port["network_id"] for port in interfaces})
+    ports = core.get_ports(
+        context, filters={"network_id": networks, "fixed_ips": {"ip_address": [nexthop]}}
+    )
+    for port in ports:
+        pairs = {str(pair["ip_address"]) for pair in port.get("allowed_address_pairs") or ()}
+        if wanted in pairs or not port.get("port_security_enabled", True):
+            return str(port["id"])
+    return None
 
 
 def _write(address: str, record: dict[str, Any] | None) -> None:
