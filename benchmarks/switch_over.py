@@ -7,7 +7,7 @@ For each strategy an application is deployed as a run does it, a pair of instanc
 strategy, and its service is switched to and fro while the probe asks it at a fixed rate (UDP, one flow). Prints, per
 strategy: switches without a lost probe, probes lost of those sent, the longest gap as the interval that it lies
 in, how long the call took, and what the cloud must offer. Without ``--cloud``, the embedded cloud with the durations
-of profile ``recorded`` is measured. A gap that ends before a switch begins is not the switch's, but is shown
+of profile ``realistic`` is measured. A gap that ends before a switch begins is not the switch's, but is shown
 all the same: as lost probes between switches.
 """
 
@@ -235,7 +235,7 @@ def _arguments() -> argparse.Namespace:
     names = [reach.value for reach in Reach]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cloud", help="a cloud of clouds.yaml; without it, the embedded one")
-    parser.add_argument("--profile", default="recorded", help="of the embedded cloud")
+    parser.add_argument("--profile", default="realistic", help="of the embedded cloud")
     parser.add_argument("--image", default="cirros")
     parser.add_argument("--external-network")
     parser.add_argument("--port", type=int, default=Settings().probe.port)

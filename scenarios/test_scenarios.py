@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -145,3 +146,17 @@ def test_an_app_manager_that_does_not_switch_over_fails_the_run_with_the_step_th
     assert "service.no_gap" in failed
     assert downtime.outcome is Outcome.FAILED
     assert "step 6" in downtime.evidence[0].message
+
+
+def test_an_app_manager_that_moves_the_floating_ip_fails_the_run_by_the_gap_of_that() -> None:
+    good = SCENARIOS["full_maintenance"]
+    usual = replace(good, applications=(replace(good.applications[0], strategy="floating_ip"),))
+
+    _, verdict, _ = run(usual)
+
+    assert {check.check_id for check in verdict.failed} == {
+        "service.no_gap",
+        "service.active_runs",  # for as long, the address leads to nobody
+    }
+    gap = verdict.check("service.no_gap").evidence[0].message
+    assert re.search(r"silent for at least 0\.1[23]\d s", gap), gap

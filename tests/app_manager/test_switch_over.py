@@ -54,7 +54,7 @@ def test_the_strategy_that_the_address_allows_is_taken_and_its_reason_told(reach
     assert world.answering(world.app.address) == world.app.standby
 
 
-@pytest.mark.parametrize("profile", ["fast", "recorded"])
+@pytest.mark.parametrize("profile", ["fast", "realistic"])
 @pytest.mark.parametrize("reach", WAYS)
 def test_only_moving_the_floating_ip_silences_the_service(reach: Reach, profile: str) -> None:
     world = world_led_by(reach, profile=profile)

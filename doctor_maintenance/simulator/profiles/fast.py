@@ -4,7 +4,8 @@
 What an instance goes through takes a thirtieth of the middle of its time; without the spread, a run is easier to
 foretell. A host's own times are shorter still: a reboot of minutes would be most of a run. What makes a cloud wait
 without doing anything is left out, for it would look like a fault, and so is the moment in which a live migration stops
-the guest: of 20 to 100 ms it would leave 2.
+the guest: of 20 to 100 ms it would leave 2. The silence of a floating IP that is moved is a tenth, so that no probe
+of 100 a second misses it.
 """
 
 from __future__ import annotations
