@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Record what a real cloud answers to the contract tests, for the simulator to be held against.
 
