@@ -23,8 +23,12 @@ INIT_PIPE = Path("/run/lab-init")
 """In a host: whatever writes ``reboot`` there reboots it; outside there is nothing."""
 
 FIRST = ("nice", "-n", "-15")
-"""How what guests and their network depend on is started: it has machines of its own in a real cloud, and a busy API is
-not to be seen as a silent service here. Guests inherit it of libvirtd."""
+"""How what the guests' network depends on is started: it has machines of its own in a real cloud, and a busy API is not
+to be seen as a silent service here."""
+
+_GUESTS = ("nice", "-n", "-10")  # libvirtd, and guests inherit it
+# One thread of the switch moves packets and plugs guests in: while a guest boots beside it, it is to wait for nobody.
+_AS_HARDWARE = ("chrt", "--rr", "1")
 
 OVS_SOCKET = "/run/openvswitch/db.sock"
 LIBVIRT_SOCKET = "/run/libvirt/libvirt-sock"
@@ -148,17 +152,18 @@ class Host:
         sshd = ["/usr/sbin/sshd", "-D", "-e", "-f", str(self.state / "sshd_config")]
         return [
             Service("sshd", sshd),
-            Service("libvirtd", [*FIRST, "/usr/sbin/libvirtd", "--listen"]),
+            Service("libvirtd", [*_GUESTS, "/usr/sbin/libvirtd", "--listen"]),
         ]
 
     def network_services(self) -> tuple[Service, Service, Service]:
         """Return Open vSwitch's database, its switch, and what OVN has on a host."""
-        switch, controller = (
-            Service(name, [*FIRST, name, f"unix:{OVS_SOCKET}", "--pidfile", *more, *_QUIET])
+        common = (f"unix:{OVS_SOCKET}", "--pidfile", *_QUIET)
+        return (
+            Service("ovsdb-server", [*FIRST, *_OVSDB]),
             # A user-space switch that fails is every guest's network that fails: it comes back at once.
-            for name, more in (("ovs-vswitchd", ["--monitor"]), ("ovn-controller", []))
+            Service("ovs-vswitchd", [*_AS_HARDWARE, "ovs-vswitchd", "--monitor", *common]),
+            Service("ovn-controller", [*FIRST, "ovn-controller", *common]),
         )
-        return Service("ovsdb-server", [*FIRST, *_OVSDB]), switch, controller
 
     @property
     def sockets(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.guests import compute, ovn, supervisor
-from lab.guests.host import FIRST, SHIMS, Host
+from lab.guests.host import SHIMS, Host
 from lab.guests.network import GATEWAY, Network, taken
 from lab.guests.words import from_words, to_words
 from lab.layout import Kind, Lab, named
@@ -151,12 +151,15 @@ def test_only_the_gateway_is_between_guests_and_the_outside(lab: Lab) -> None:
     assert Host(lab, GATEWAY).services() == []
 
 
-def test_what_guests_depend_on_goes_before_the_control_plane(lab: Lab) -> None:
+def test_switch_waits_for_no_guest_and_no_guest_for_the_control_plane(lab: Lab) -> None:
     host = Host(lab, "compute1")
     services = [*host.services(), *host.network_services()]
 
-    first = {service.name for service in services if tuple(service.argv[:3]) == FIRST}
-    assert first == {"libvirtd", "ovsdb-server", "ovs-vswitchd", "ovn-controller"}
+    started = {service.name: list(service.argv[:3]) for service in services}
+    assert started["ovs-vswitchd"] == ["chrt", "--rr", "1"]
+    assert started["ovsdb-server"] == started["ovn-controller"] == ["nice", "-n", "-15"]
+    assert started["libvirtd"] == ["nice", "-n", "-10"]
+    assert started["sshd"][0] == "/usr/sbin/sshd"
 
 
 def test_new_database_of_ovn_listens_and_is_patient() -> None:
