@@ -159,12 +159,16 @@ def test_quotas_of_a_project_are_set_by_operators_and_seen_by_the_project(
     house: House, admin: Voice, ours: Voice, theirs: Voice
 ) -> None:
     path = f"/v2.1/os-quota-sets/{house.theirs.project_id}"
+    before = admin.look("GET", "compute", path, version=NEW).body["quota_set"]["key_pairs"]
 
-    changed = admin.ask("PUT", "compute", path, {"quota_set": {"key_pairs": 7}}, version=NEW)
-    seen = theirs.ask("GET", "compute", path, version=NEW)
-    foreign = ours.ask("GET", "compute", path, version=NEW)
-    by_member = theirs.ask("PUT", "compute", path, {"quota_set": {"key_pairs": 8}}, version=NEW)
-    unknown = admin.ask("PUT", "compute", path, {"quota_set": {"colour": 1}}, version=NEW)
+    try:
+        changed = admin.ask("PUT", "compute", path, {"quota_set": {"key_pairs": 7}}, version=NEW)
+        seen = theirs.ask("GET", "compute", path, version=NEW)
+        foreign = ours.ask("GET", "compute", path, version=NEW)
+        by_member = theirs.ask("PUT", "compute", path, {"quota_set": {"key_pairs": 8}}, version=NEW)
+        unknown = admin.ask("PUT", "compute", path, {"quota_set": {"colour": 1}}, version=NEW)
+    finally:
+        admin.look("PUT", "compute", path, {"quota_set": {"key_pairs": before}}, version=NEW)
 
     assert changed.status == 200
     assert seen.body["quota_set"]["key_pairs"] == 7
