@@ -195,13 +195,19 @@ class Host:
             "other_config:n-handler-threads=1",
         ]
 
-    def switch_bridges(self) -> list[str]:
-        """Return the arguments of ovs-vsctl that make the bridges to the outside and to the tunnels."""
+    def switch_bridges(self, addresses: Mapping[str, str]) -> list[str]:
+        """Return the arguments of ovs-vsctl that make the bridges to the outside and to the tunnels.
+
+        Args:
+            addresses: the MAC addresses of the host's interfaces. A bridge has that of its interface: one of its own
+                would be another after each boot, and the other ends of tunnels keep what they know for 15 minutes.
+        """
         words: list[str] = []
         for bridge, port in (("br-ex", OUTSIDE), ("br-tun", TUNNELS)):
             words += [
                 *("--", "--may-exist", "add-br", bridge),
                 *("--", "set", "bridge", bridge, "datapath_type=netdev"),
+                f'other_config:hwaddr="{addresses[port]}"',
                 *("--", "--may-exist", "add-port", bridge, port),
             ]
         return words[1:]

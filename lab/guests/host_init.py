@@ -43,7 +43,7 @@ def main(words: Sequence[str]) -> int:
     if os.getpid() != 1:
         raise PreconditionError("a host's first process is started by its supervisor only")
     host = Host(*from_words(words))
-    _forget_interfaces()
+    addresses = _interfaces()
     _mount(host.mounts)
     os.mkfifo(INIT_PIPE)
     pipe = os.open(INIT_PIPE, os.O_RDWR | os.O_NONBLOCK)
@@ -52,7 +52,7 @@ def main(words: Sequence[str]) -> int:
     signal.set_wakeup_fd(woken)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     socket.sethostname(host.name)
-    _start_all(host)
+    _start_all(host, addresses)
     write(host.ready, host.boot_id.read_text(encoding="ascii"))
     return _serve(pipe, dead)
 
@@ -70,14 +70,20 @@ def _mount(mounts: Mapping[Path, Path]) -> None:
     shutil.copytree(SHIMS, SHIMS_IN_HOST, dirs_exist_ok=True)
 
 
-def _forget_interfaces() -> None:
-    """Remove what Open vSwitch left of the boot before: its interfaces outlive it, a machine's power does not."""
-    for link in json.loads(said("ip", "-json", "link", "show")):
-        if link["ifname"] not in ("lo", *INTERFACES):
-            call("ip", "link", "delete", link["ifname"])
+def _interfaces() -> dict[str, str]:
+    """Return the MAC addresses of the host's interfaces, and remove what Open vSwitch left of the boot before.
+
+    Its interfaces outlive it; those of a machine that was switched off do not.
+    """
+    links = {
+        link["ifname"]: link["address"] for link in json.loads(said("ip", "-json", "link", "show"))
+    }
+    for name in links.keys() - {"lo", *INTERFACES}:
+        call("ip", "link", "delete", name)
+    return {name: links[name] for name in INTERFACES}
 
 
-def _start_all(host: Host) -> None:
+def _start_all(host: Host, addresses: Mapping[str, str]) -> None:
     """Start what the host runs, and wait until all of it is there."""
     database, switch, controller = host.network_services()
     for service in host.services():
@@ -87,7 +93,7 @@ def _start_all(host: Host) -> None:
     _set("--retry", "--no-wait", "init")
     _set("--no-wait", *host.switch_settings())
     _start(host, switch)
-    _set(*host.switch_bridges())
+    _set(*host.switch_bridges(addresses))
     call("ip", "link", "set", "br-tun", "addrgenmode", "none", "up")
     call("ip", "address", "add", str(host.tunnels), "dev", "br-tun")
     _start(host, controller)

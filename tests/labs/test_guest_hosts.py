@@ -142,6 +142,18 @@ def test_tunnels_leave_by_a_bridge_whose_prefix_holds_the_other_ends(lab: Lab) -
     assert f'external_ids:ovn-encap-ip="{first.tunnels.ip}"' in first.switch_settings()
 
 
+def test_bridge_has_the_address_of_its_interface_so_it_is_the_same_after_a_reboot(lab: Lab) -> None:
+    macs = {"ext0": "02:00:00:00:00:01", "tun0": "02:00:00:00:00:02"}
+
+    words = Host(lab, "compute1").switch_bridges(macs)
+
+    by_bridge = {words[at + 1]: words[at + 3] for at, word in enumerate(words) if word == "bridge"}
+    assert by_bridge == {
+        "br-ex": 'other_config:hwaddr="02:00:00:00:00:01"',
+        "br-tun": 'other_config:hwaddr="02:00:00:00:00:02"',
+    }
+
+
 def test_only_the_gateway_is_between_guests_and_the_outside(lab: Lab) -> None:
     told = 'external_ids:ovn-cms-options="enable-chassis-as-gw"'
 

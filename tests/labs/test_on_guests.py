@@ -86,6 +86,14 @@ def test_switches_do_not_commit_translations_to_nothing(guests: Lab) -> None:
         assert "nat(src)" not in flows.replace(" ", "")
 
 
+def test_bridge_of_tunnels_has_the_address_that_outlives_reboots(guests: Lab) -> None:
+    for name in guests.hosts:
+        shown = on(
+            Host(guests, name), "cat /sys/class/net/tun0/address /sys/class/net/br-tun/address"
+        )
+        assert len(set(shown.stdout.split())) == 1
+
+
 def test_gateway_answers_nobody_by_ssh(guests: Lab) -> None:
     assert on(Host(guests, GATEWAY), "true").returncode == 255
 
