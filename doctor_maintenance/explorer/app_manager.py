@@ -145,6 +145,8 @@ class AppManager:
         assert reply is not None
         if self._plan.manner is not Manner.IDLE:
             for instance_id in plan.recreate:
+                if self._stage.clock.now() >= (notification.reply_at or 0.0):
+                    break  # too late to say so: the operator goes by the default, perhaps with another host
                 self._building = True
                 yield from self._recreate(instance_id)
                 self._building = False

@@ -126,10 +126,15 @@ def rounds_of(
     by_project: dict[str, list[Life]] = {}
     for life in lives:
         by_project.setdefault(life.project_id, []).append(life)
+    canceled = {
+        _subject(message)
+        for message in messages
+        if message.says(NotificationState.MAINTENANCE_CANCELED)
+    }
     for message in messages:
         if message.to_project and rounds:
             mine = by_project.get(message.content.project_id, ())
-            part = _round_of(rounds, message, mine)
+            part = _round_of(rounds, message, mine, _subject(message) in canceled)
             part.told_projects.append(message)
             if part.disable is None:  # nothing else says when the round of such a host begins
                 part.begin = min(part.begin, message.sent.lower)
@@ -216,10 +221,27 @@ def _in_order(rounds: Iterable[Round]) -> list[Round]:
     return ordered
 
 
-def _round_of(rounds: Sequence[Round], message: Message, mine: Iterable[Life]) -> Round:
-    """Return the round of a message; the messages before it are sorted already."""
+def _subject(message: Message) -> tuple[str, str, str | None]:
+    """Return what the messages about one host have in common, as far as a project is told."""
+    content = message.content
+    return content.session_id, content.project_id, content.instance_ids
+
+
+def _round_of(
+    rounds: Sequence[Round], message: Message, mine: Iterable[Life], canceled: bool
+) -> Round:
+    """Return the round of a message; the messages before it are sorted already.
+
+    Args:
+        rounds: all of them.
+        message: what is sorted.
+        mine: the project's instances.
+        canceled: whether the project was told that what the message announces is canceled.
+    """
     rounds = _of_its_session(rounds, message)
     fitting = [part for part in rounds if _fits(part, message)]
+    if canceled:  # then the host never was in maintenance
+        fitting = [part for part in fitting if part.in_maintenance is None] or fitting
     if not fitting:
         return _by_time(rounds, message)
     if not message.says(NotificationState.PLANNED_MAINTENANCE):

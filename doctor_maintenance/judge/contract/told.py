@@ -15,6 +15,7 @@ from doctor_maintenance.judge.contract.clause import (
 from doctor_maintenance.judge.contract.evidence import work_on
 from doctor_maintenance.judge.conversation import Message
 from doctor_maintenance.judge.lives import Life, is_on
+from doctor_maintenance.judge.moment import Point
 from doctor_maintenance.judge.records import Inspector
 from doctor_maintenance.judge.rounds import Round
 from doctor_maintenance.judge.story import Story
@@ -66,11 +67,15 @@ def planned(story: Story) -> Findings:
     "2",
 )
 def planned_only(story: Story) -> Findings:
-    """Judge that nobody was told of what does not concern them."""
+    """Judge that nobody was told of what does not concern them.
+
+    An instance may leave while its project is being told: whoever looked after step 1 saw it there.
+    """
     for part in story.rounds:
         for message in part.project_messages(NotificationState.PLANNED_MAINTENANCE):
             if story.lives:
-                yield _with_instances(story, part, message, message)
+                since = part.disable.moment.lower if part.disable else message.sent.lower
+                yield _with_instances(story, part, message, message, since)
 
 
 @clause(
@@ -194,12 +199,15 @@ def _only_with_instances(story: Story, state: NotificationState) -> Findings:
                 yield _with_instances(story, part, message, part.in_maintenance or message)
 
 
-def _with_instances(story: Story, part: Round, message: Message, moment: Message) -> Finding:
+def _with_instances(
+    story: Story, part: Round, message: Message, moment: Message, since: Point | None = None
+) -> Finding:
+    begin = moment.sent.lower if since is None else min(since, moment.sent.lower)
     there = [
         life
         for life in story.lives.values()
         if life.project_id == message.content.project_id
-        and life.may(is_on(part.host), moment.sent.lower, moment.sent.upper)
+        and life.may(is_on(part.host), begin, moment.sent.upper)
     ]
     return (
         HELD
