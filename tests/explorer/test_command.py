@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -36,6 +37,11 @@ def test_a_run_for_some_time_has_seeds_of_its_own(capsys: pytest.CaptureFixture[
     assert first > 1_000_000_000 * 10_000
 
 
+def _hear_interrupts() -> None:
+    """What a shell starts in the background ignores them, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_an_interrupted_run_says_what_it_had(workers: str) -> None:
     words = [sys.executable, "-m", "doctor_maintenance", "explore", "--seeds", "1000000"]
@@ -45,14 +51,19 @@ def test_an_interrupted_run_says_what_it_had(workers: str) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_hear_interrupts,
     )
-    assert process.stderr is not None
-    for line in process.stderr:  # the first words of progress: some seeds were explored
-        if "a minute" in line:
-            break
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:  # the first words of progress: some seeds were explored
+            if "a minute" in line:
+                break
 
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody hears it
-    said, complaints = process.communicate(timeout=60)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody hears it
+        said, complaints = process.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
     assert process.returncode == 130
     assert "interrupted" in said
