@@ -5,14 +5,20 @@ import os
 import random
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 CRASH_SEED = "DOCTOR_MAINTENANCE_CRASH_SEED"
 
 
 def pytest_configure() -> None:
-    """Give every CI run a seed of its own, before there are workers, which inherit it."""
+    """Give every CI run a seed of its own, before there are workers, which inherit it; set Hypothesis."""
     if os.environ.get("CI") and CRASH_SEED not in os.environ:
         os.environ[CRASH_SEED] = str(random.SystemRandom().randrange(1_000_000))
+    # A machine that is busy with other things is no reason to fail: nothing here is a timed test.
+    settings.register_profile(
+        "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("untimed")
 
 
 def pytest_report_header() -> str:

@@ -93,7 +93,7 @@ class Handling:
         """Look, decide, switch over; afterwards the entry says what is to be replied."""
         notification = entry.notification
         entry.phase = Phase.WORKING
-        plan, view = yield from self._plan(notification)
+        plan, affected, view = yield from self._plan(notification)
         wanted = _still_wanted(entry.switch_overs, plan, view) + plan.switch_overs
         if wanted:
             entry.switch_overs = wanted
@@ -106,16 +106,17 @@ class Handling:
         entry.detail = "; ".join(plan.reasons)
         entry.reply = plan.reply
         entry.recreate = plan.recreate
-        entry.places = {
-            key: view.instances[key].placement for key in entry.actions if key in view.instances
+        entry.placements = {
+            key: view.instances[key].placement for key in affected if key in view.instances
         }
         self._memory.keep(entry)
 
-    def _plan(self, notification: ProjectNotification) -> Flow[tuple[Plan, View]]:
+    def _plan(self, notification: ProjectNotification) -> Flow[tuple[Plan, tuple[str, ...], View]]:
+        """Return the plan, the affected instances as far as they are known, and what was seen."""
         nothing = View({})
         if self._rules.silent or self._rules.refuse:
             yield from self._conversation.note(notification)
-            return decide(notification, (), nothing, self._rules), nothing
+            return decide(notification, (), nothing, self._rules), (), nothing
         try:
             affected = yield from self._conversation.affected(notification)
             view = yield from patiently(
@@ -127,7 +128,7 @@ class Handling:
             )
         except MaintenanceError as error:
             LOG.warning("session %s: %s", notification.session_id, error)
-            return refusal(notification, f"what is affected is not known: {error}"), nothing
+            return refusal(notification, f"what is affected is not known: {error}"), (), nothing
         places = {key: instance.placement for key, instance in view.instances.items()}
         leaving = self._memory.leaving(places, self._clock.now())
         view = View(
@@ -137,7 +138,7 @@ class Handling:
             },
             view.services,
         )
-        return decide(notification, affected, view, self._rules), view
+        return decide(notification, affected, view, self._rules), affected, view
 
     def _recreate_and_reply(self, entry: Entry) -> Flow[None]:
         """Build anew, then reply; reply before that is over if the deadline would pass."""
@@ -175,13 +176,18 @@ class Handling:
         self._memory.keep(entry)
 
     def _reply(self, entry: Entry) -> Flow[None]:
-        """Send the reply, unless that has been done."""
+        """Send the reply, unless that has been done.
+
+        Only a refusal that arrived keeps the instances where they are. Of a reply without an answer nobody
+        knows whether it was taken, and without a reply in time the operator does as was announced.
+        """
         if entry.phase is not Phase.WORKING or entry.reply is None:
             return
         send = partial(self._conversation.reply, entry.notification)
         problem = yield from self._manners.deliver(entry.notification, entry.reply, send)
         if problem is None:
-            entry.placements = dict(entry.places)
+            if entry.reply.verdict is Verdict.NACK:
+                entry.placements.clear()
             self._end(entry, Phase.REPLIED, entry.detail)
         else:
             self._end(entry, Phase.NOT_ACCEPTED, problem)

@@ -27,7 +27,6 @@ def to_data(entry: Entry) -> dict[str, Any]:
         "reply": None if entry.reply is None else entry.reply.to_wire(),
         "recreate": list(entry.recreate),
         "rebuilds": {key: _rebuild_to_data(each) for key, each in entry.rebuilds.items()},
-        "places": dict(entry.places),
         "placements": dict(entry.placements),
     }
 
@@ -50,7 +49,6 @@ def from_data(number: int, data: Mapping[str, Any]) -> Entry:
             reply=None if data["reply"] is None else Reply.from_wire(data["reply"]),
             recreate=tuple(data["recreate"]),
             rebuilds={key: _rebuild(each) for key, each in data["rebuilds"].items()},
-            places=dict(data["places"]),
             placements=dict(data["placements"]),
         )
     except (KeyError, TypeError, ValueError, RemoteProtocolError) as error:

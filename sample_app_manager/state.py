@@ -57,8 +57,7 @@ class Entry:
         reply: what is replied; None: not yet decided, or nothing.
         recreate: the instances that are built anew.
         rebuilds: how far that is, by the instance that is replaced.
-        places: where the instances were that the reply is about.
-        placements: for each instance that is to leave its place, where it was when we replied.
+        placements: for each instance that may be made to leave its place, where it was when we decided.
     """
 
     notification: ProjectNotification
@@ -72,7 +71,6 @@ class Entry:
     reply: Reply | None = None
     recreate: tuple[str, ...] = ()
     rebuilds: dict[str, Rebuild] = field(default_factory=dict)
-    places: dict[str, str] = field(default_factory=dict)
     placements: dict[str, str] = field(default_factory=dict)
 
     @property

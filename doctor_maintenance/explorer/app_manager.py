@@ -150,12 +150,12 @@ class AppManager:
                 self._building = True
                 yield from self._recreate(instance_id)
                 self._building = False
-        if (yield from self._answer(notification, reply)) == 200:
-            entry.placements = {
-                key: view.instances[key].placement
-                for key in reply.instance_actions
-                if key in view.instances
-            }
+        entry.placements = {
+            key: view.instances[key].placement for key in affected or () if key in view.instances
+        }
+        status = yield from self._answer(notification, reply)
+        if status == 200 and reply.verdict is Verdict.NACK:
+            entry.placements.clear()
 
     def _decide(
         self, notification: ProjectNotification, affected: tuple[str, ...] | None

@@ -71,6 +71,35 @@ def test_the_second_of_a_pair_is_refused_while_the_first_is_on_its_way() -> None
     assert world.answering(app.address) == app.standby
 
 
+@pytest.mark.parametrize("verdict", ["ACK", "NACK"])
+def test_a_reply_without_an_answer_may_have_been_taken_or_been_too_late(verdict: str) -> None:
+    world = AppWorld()
+    app = world.app
+    if verdict == "NACK":
+        world.silenced.add(app.standby)  # it cannot take over, so the maintenance is refused
+    world.admin_tool.statuses = [503] * 100
+    world.tell([app.active], number=1)
+    assert {item["state"] for item in world.admin_tool.replies} == {
+        f"{verdict}_PLANNED_MAINTENANCE"
+    }
+
+    world.admin_tool.statuses.clear()
+    world.tell([app.standby], number=2, message_id="message-2")
+    assert world.admin_tool.replies[-1]["state"] == "NACK_PLANNED_MAINTENANCE"
+
+
+def test_a_refusal_that_was_taken_keeps_the_instances_where_they_are() -> None:
+    world = AppWorld()
+    app = world.app
+    world.silenced.add(app.standby)
+    world.tell([app.active], number=1)
+    world.tell([app.standby], number=2, message_id="message-2")
+    assert [item["state"] for item in world.admin_tool.replies] == [
+        "NACK_PLANNED_MAINTENANCE",
+        "ACK_PLANNED_MAINTENANCE",
+    ]
+
+
 def test_an_instance_that_has_left_its_host_may_take_over_again() -> None:
     world = AppWorld()
     app = world.app

@@ -257,7 +257,7 @@ class Acted:
         return self.wired.network.ports[floating.port_id].device_id
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(acts=ACTS)
 def test_address_never_leads_to_two_instances_and_the_events_tell_who_holds_it(
     acts: list[tuple[str, int, int]],
