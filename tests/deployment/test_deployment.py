@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import itertools
+from datetime import datetime
+
 import pytest
 from sim_world import ADMIN, World
 
@@ -79,6 +82,20 @@ def test_a_group_with_one_on_every_host_is_on_every_host() -> None:
     (app,) = world.deploy(ApplicationSpec("app", singles=0, one_on_every_host=True))
     hosts = sorted(world.host_of(instance_id) for instance_id in app.everywhere)
     assert hosts == ["compute1", "compute2", "compute3"]
+
+
+def test_members_of_an_anti_affinity_group_are_started_one_after_another() -> None:
+    world = World(profile="realistic")
+    (app,) = world.deploy(ApplicationSpec("app", singles=0, one_on_every_host=True))
+    for members in ([app.active, app.standby], app.everywhere):
+        servers = [world.admin.compute.get(f"/servers/{key}").json()["server"] for key in members]
+        servers.sort(key=lambda server: server["created"])
+        for earlier, later in itertools.pairwise(servers):
+            assert _time(later["created"]) >= _time(earlier["OS-SRV-USG:launched_at"]), earlier
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.removesuffix("Z")).replace(microsecond=0)
 
 
 def test_each_application_has_a_project_of_its_own() -> None:
