@@ -138,6 +138,12 @@ class AdminToolSettings:
         8, "How many calls to the cloud are under way at the same time.", low=1, high=64
     )
     max_body_bytes: int = _body()
+    max_projects: int = option(
+        1000,
+        "Of how many projects the instances on one host may be; with more, its maintenance is canceled.",
+        low=1,
+        high=100_000,
+    )
     max_sessions: int = option(
         1_000, "How many sessions are kept; a further one is refused.", low=1, high=1_000_000
     )

@@ -174,6 +174,7 @@ def rules_by(settings: Settings, admin_project_id: str, base_url: str) -> ToolRu
             default_action=Action(own.default_action),
             only_if_agreed=frozenset(own.only_if_agreed),
             test_host=own.test_command is not None,
+            max_projects=own.max_projects,
         ),
         host_side=HostSideRules(
             maintenance_commands=own.maintenance_commands,

@@ -119,14 +119,19 @@ def _owner_of(world: World, instance: str) -> str:
 def _by_default(world: World) -> Iterator[tuple[str, str]]:
     """Return the projects that did not reply, where the default action stops an instance.
 
-    Of two sessions each does by default what it may, and nobody can tell them which instances serve together.
+    Of two sessions that both affect a project, each does by default what it may, and nobody can tell them which
+    instances serve together.
     """
     sessions = world.process.sessions()
     for session in sessions:
         live = session.rules.default_action is Action.LIVE_MIGRATE
-        if live and not world.case.timing.pause_s and len(sessions) < 2:
-            continue
+        gentle = live and not world.case.timing.pause_s
         for project in world.case.projects:
+            elsewhere = any(
+                other.announcements(project.name) for other in sessions if other is not session
+            )
+            if gentle and not elsewhere:
+                continue
             for _, announcement in session.announcements(project.name):
                 if announcement.reply is None:
                     yield project.name, "it did not reply, and the default action stops instances"

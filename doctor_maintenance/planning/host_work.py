@@ -140,6 +140,11 @@ class HostWork:
         owners: dict[str, list[str]] = {}
         for instance in self.remaining.values():
             owners.setdefault(instance.project_id, []).append(instance.instance_id)
+        if len(owners) > self._rules.max_projects:
+            return self.cancel(
+                f"the instances on the host are of {len(owners)} projects; {self._rules.max_projects} are allowed",
+                now,
+            )
         reply_at = float(math.ceil(now + self._rules.reply_wait_s))
         out: list[do.Command] = []
         for project_id in sorted(owners):

@@ -70,6 +70,7 @@ class SessionRules:
         default_action: what is done with instances of a project that does not reply.
         only_if_agreed: projects without whose agreement nothing is done.
         test_host: whether the operator tests a host after full maintenance.
+        max_projects: of how many projects the instances on one host may be; with more, the host is canceled (≥ 1).
     """
 
     admin_project_id: str
@@ -86,3 +87,4 @@ class SessionRules:
     default_action: Action = Action.LIVE_MIGRATE
     only_if_agreed: frozenset[str] = frozenset()
     test_host: bool = True
+    max_projects: int = 1000

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -222,6 +223,18 @@ def test_hosts_follow_one_another() -> None:
 
     assert log.index("tell inspector h1 MAINTENANCE_OVER") < log.index("DisableCompute h2")
     assert log[-1] == "end MAINTENANCE_OVER"
+
+
+def test_a_host_with_instances_of_too_many_projects_is_canceled_before_anybody_is_told() -> None:
+    for allowed, state in ((1, "MAINTENANCE_CANCELED"), (2, "MAINTENANCE_OVER")):
+        rules = replace(RULES, max_projects=allowed)
+        play = Play(session("h1", rules=rules), {"h1": [A1, B1]})
+        log = play.run()
+        assert log[-1] == f"end {state}"
+        if allowed == 1:
+            assert log[:-1] == ["DisableCompute h1", "Survey h1", "EnableCompute h1"]
+            reason = operator_view(play.session)["hosts"][0]["reason"]
+            assert reason == "the instances on the host are of 2 projects; 1 are allowed"
 
 
 def test_a_refusal_touches_nothing_and_everybody_who_was_told_is_told() -> None:
