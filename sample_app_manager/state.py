@@ -207,15 +207,26 @@ class Memory:
         Args:
             placements: where instances are now; see :class:`sample_app_manager.policy.Instance`.
             now: the time, seconds since the epoch.
+
+        Raises:
+            StoreError: that an instance has left cannot be written down.
         """
         closed = {_about(entry) for entry in self._entries.values() if _closes(entry)}
         leaving: set[str] = set()
         for entry in self._entries.values():
             if _about(entry) in closed or now > entry.received_at + LEAVING_S:
                 entry.placements.clear()
-            for instance_id, place in list(entry.placements.items()):
-                if placements.get(instance_id, place) != place:
-                    del entry.placements[instance_id]
+            left = [
+                instance_id
+                for instance_id, place in entry.placements.items()
+                if placements.get(instance_id, place) != place
+            ]
+            for instance_id in left:
+                del entry.placements[instance_id]
+            if (
+                left
+            ):  # written down, or it would be leaving again if it came back while we were restarted
+                self._keep(entry)
             leaving.update(entry.placements)
         return frozenset(leaving)
 

@@ -226,6 +226,21 @@ def test_one_of_a_pair_is_on_its_way_after_a_restart_as_well(world: World) -> No
     assert world.answering(world.app.address) == world.app.active
 
 
+def test_an_instance_that_left_and_came_back_is_not_leaving_after_a_restart(world: World) -> None:
+    pair = world.app.active, world.app.standby
+    world.tell([pair[1]], number=1)
+    home = world.host_of(pair[1])
+    for number, host in ((2, None), (3, home)):
+        world.admin.compute.live_migrate_server(pair[1], host=host, block_migration="auto")
+        world.clock.advance(5)
+        if number == 2:
+            world.tell([pair[1]], number=2, message_id="message-2")  # it is seen elsewhere
+
+    world.again()
+    world.tell([pair[0]], number=3, message_id="message-3")
+    assert world.admin_tool.replies[-1]["state"] == "ACK_PLANNED_MAINTENANCE"
+
+
 # Alarms that never came.
 
 
