@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Tests of labs; those that need one that is up bear the mark ``lab``."""
+
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,13 @@ from lab import about
 from lab.check import TOLD
 from lab.layout import Kind, Lab, named
 from lab.site import Site
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark what needs a lab, for ``-m lab``."""
+    for item in items:
+        if "running" in getattr(item, "fixturenames", ()):
+            item.add_marker("lab")
 
 
 @pytest.fixture
