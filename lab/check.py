@@ -11,12 +11,16 @@ import argparse
 import configparser
 import contextlib
 import fcntl
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import jsonschema
 
 from doctor_maintenance.clock import WallClock
 from doctor_maintenance.exceptions import MaintenanceError, PreconditionError
@@ -105,12 +109,29 @@ class _Check:
         return all(passed)
 
     def _scenarios(self) -> bool:
-        run = ["-m", "doctor_maintenance", "run", "--plain", "--cloud"]
-        passed = [
-            self._call(f"scenario {name}", [*run, lifecycle.cloud_name(self.lab), name])
-            for name in _SCENARIOS[self.lab.kind]
-        ]
-        return all(passed)
+        shutil.rmtree(self._reports, ignore_errors=True)
+        where = ["--work-dir", str(self._reports), "--cloud", lifecycle.cloud_name(self.lab)]
+        run = ["-m", "doctor_maintenance", "run", "--plain", *where]
+        names = _SCENARIOS[self.lab.kind]
+        passed = [self._call(f"scenario {name}", [*run, name]) for name in names]
+        return all(passed) and self._reports_are_as_documented(len(names))
+
+    @property
+    def _reports(self) -> Path:
+        return self.lab.home / "reports"
+
+    def _reports_are_as_documented(self, count: int) -> bool:
+        """Return whether each scenario wrote a report, by the schema that those on the embedded cloud have."""
+        schema = json.loads((_TOP / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+        reports = sorted(self._reports.glob("*/report.json"))
+        for report in reports:
+            try:
+                jsonschema.validate(json.loads(report.read_text(encoding="utf-8")), schema)
+            except jsonschema.ValidationError as error:
+                _say(f"{report}: {error.message}")
+                return False
+        _say(f"== {len(reports)} of {count} reports are as docs/report.schema.json says")
+        return len(reports) == count
 
     def _call(self, what: str, words: Sequence[str]) -> bool:
         _say(f"== {self.lab.kind}: {what}")
