@@ -69,13 +69,13 @@ def planned(story: Story) -> Findings:
 def planned_only(story: Story) -> Findings:
     """Judge that nobody was told of what does not concern them.
 
-    An instance may leave while its project is being told: whoever looked after step 1 saw it there.
+    An instance may leave while its project is being told: whoever looked after step 1 saw it there, or, where an
+    operator had disabled the host before, after the round before it had ended.
     """
     for part in story.rounds:
         for message in part.project_messages(NotificationState.PLANNED_MAINTENANCE):
             if story.lives:
-                since = part.disable.moment.lower if part.disable else message.sent.lower
-                yield _with_instances(story, part, message, message, since)
+                yield _with_instances(story, part, message, message, part.begin)
 
 
 @clause(
