@@ -244,6 +244,11 @@ class CloudCalls:
         body = {"reboot": {"type": "HARD"}}
         self._act(f"reboot instance {instance_id}", instance_id, body)
 
+    def end_task(self, instance_id: str) -> None:
+        """Let an instance in ERROR have no task any more; whoever works on one would be hindered."""
+        body = {"os-resetState": {"state": "error"}}
+        self._act(f"end the task of instance {instance_id}", instance_id, body)
+
     def last_migration(self, instance_id: str) -> Migration | None:
         """Return the latest migration of an instance."""
         what = f"look at the migrations of instance {instance_id}"
@@ -264,6 +269,9 @@ class CloudCalls:
 
         The list of a host's instances does not have them yet. One whose host is not chosen yet may be one of
         them: nova 34 was seen to record a migration as ``accepted`` first and its ``dest_compute`` later.
+
+        A record may also be all that is left: a nova-compute that is killed in the middle ends the instance's task
+        when it starts again, and nobody ends the record (nova 34.0.0). So an instance without a task is on no way.
         """
         what = f"look for migrations to {host}"
         coming = [
@@ -277,7 +285,11 @@ class CloudCalls:
                 for item in self._get(what, "/os-migrations", status=status)["migrations"]
                 if item["dest_compute"] is None
             ]
-        return sorted(set(coming))
+        return [item for item in sorted(set(coming)) if self._busy(item)]
+
+    def _busy(self, instance_id: str) -> bool:
+        server = self.server(instance_id)
+        return server is not None and server.task != ""
 
     def abort_live_migration(self, instance_id: str) -> None:
         """Ask Nova to give up a live migration that does not end; one that has ended is no error."""

@@ -31,6 +31,14 @@ _GONE = frozenset({"DELETED", "SOFT_DELETED"})
 _RESTING = frozenset({"ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "RESCUE", "SHELVED"})
 _LIVE = frozenset({"ACTIVE", "PAUSED"})
 _COLD = frozenset({"ACTIVE", "SHUTOFF"})
+_MOVING = frozenset(
+    {"resize_prep", "resize_migrating", "resize_migrated", "resize_finish", "migrating"}
+)
+"""Tasks that are a migration's."""
+
+_STUCK_S = 10.0
+"""How long an instance in ERROR may have the task of its migration before nobody works on that any more, in seconds."""
+
 _CONFIRM_AGAIN_S = 15.0
 _ABORT_WAIT_S = 30.0
 _RECOVERY_WAIT_S = 120.0
@@ -45,6 +53,7 @@ class Step(StrEnum):
     LIVE_MIGRATE = "LIVE_MIGRATE"
     MIGRATE = "MIGRATE"
     CONFIRM = "CONFIRM"
+    STUCK = "STUCK"
     RECOVER = "RECOVER"
     MOVED = "MOVED"
     GONE = "GONE"
@@ -52,7 +61,9 @@ class Step(StrEnum):
     IMMOVABLE = "IMMOVABLE"
 
 
-def next_step(server: Server | None, source: str, action: Action, asked: bool) -> Step:
+def next_step(
+    server: Server | None, source: str, action: Action, asked: bool, ours: bool = False
+) -> Step:
     """Decide from what an instance looks like.
 
     Args:
@@ -60,14 +71,17 @@ def next_step(server: Server | None, source: str, action: Action, asked: bool) -
         source: the host that it is to leave.
         action: how its project wants it to be moved.
         asked: whether Nova was asked to move it, by this attempt (before a restart, perhaps was to be).
+        ours: whether an earlier attempt had asked: what became of the instance since is ours to mend as well.
     """
     if server is None or server.status in _GONE:
         return Step.GONE
     away = server.host != source
+    ours = asked or ours
     if server.task:
-        return Step.WAIT
+        stuck = ours and server.status == "ERROR" and server.task in _MOVING
+        return Step.STUCK if stuck else Step.WAIT
     if server.status == "ERROR":
-        return Step.RECOVER if asked else Step.IMMOVABLE
+        return Step.RECOVER if ours else Step.IMMOVABLE
     if server.status == "VERIFY_RESIZE":
         # On its old host and unasked for it is the owner's own resize, and his to confirm.
         return Step.CONFIRM if away or asked else Step.UNMOVED
@@ -157,11 +171,19 @@ class _Attempt:
     """What has been done about an instance so far."""
 
     asked: bool = False
+    ours: bool = False
     live: bool = False
+    stuck_since: float | None = None
     confirmed_at: float | None = None
     aborted: bool = False
     trouble: str = ""
     refused: bool = False
+
+
+def earlier_keys(key: str) -> list[str]:
+    """Return the keys of the attempts before one; an attempt's key ends with its number."""
+    base, _, number = key.rpartition("#")
+    return [f"{base}#{earlier}" for earlier in range(1, int(number))] if number.isdigit() else []
 
 
 def _unless_busy(ask: Callable[[], None]) -> Flow[None]:
@@ -209,12 +231,16 @@ class Mover:
     def move(self, command: MoveInstance) -> Flow[MoveEvent]:
         """Make one attempt, and return how it ended."""
         asked = self._memos.recall(command.key).get("asked")
-        attempt = _Attempt(asked=asked is not None, live=asked == Step.LIVE_MIGRATE)
+        attempt = _Attempt(
+            asked=asked is not None,
+            ours=any("asked" in self._memos.recall(key) for key in earlier_keys(command.key)),
+            live=asked == Step.LIVE_MIGRATE,
+        )
         deadline = self._clock.now() + self._timeout_s
         instance_id, source = command.instance_id, command.host
         server = yield from patiently(lambda: self._calls.server(instance_id))
         while True:
-            step = next_step(server, source, command.action, attempt.asked)
+            step = next_step(server, source, command.action, attempt.asked, attempt.ours)
             ended = yield from self._take(step, command, server, attempt)
             if ended is not None:
                 return ended
@@ -240,6 +266,8 @@ class Mover:
             case Step.UNMOVED:
                 yield from self._explain(command.instance_id, attempt)
                 return self._failed(command, server, attempt)
+            case Step.STUCK:
+                yield from self._free(command.instance_id, attempt)
             case Step.RECOVER:
                 return (yield from self._recover(command, server))
             case Step.CONFIRM:
@@ -287,6 +315,20 @@ class Mover:
         if attempt.confirmed_at is None or now - attempt.confirmed_at >= _CONFIRM_AGAIN_S:
             attempt.confirmed_at = now
             yield from self._try(attempt, lambda: self._calls.confirm(instance_id))
+
+    def _free(self, instance_id: str, attempt: _Attempt) -> Flow[None]:
+        """Let go of a task that nobody works on: Nova refuses even a reboot until then.
+
+        A nova-compute that was killed clears the task of an instance when it starts, and then takes from its queue
+        what it was to do for the migration: that fails, and leaves ERROR with a task (seen with nova 34.0.0).
+        """
+        now = self._clock.now()
+        if attempt.stuck_since is None:
+            attempt.stuck_since = now
+        elif now - attempt.stuck_since >= _STUCK_S:
+            attempt.stuck_since = None
+            LOG.warning("instance %s is in ERROR with a task that does not end", instance_id)
+            yield from self._try(attempt, lambda: self._calls.end_task(instance_id))
 
     def _abort(self, instance_id: str, attempt: _Attempt) -> Flow[None]:
         """Give a migration up; a cold one cannot be aborted, but may still come to an end that needs us."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from doctor_maintenance.exceptions import InvalidRequestError
+from doctor_maintenance.simulator.broken_migration import give_back, interrupt
 from doctor_maintenance.simulator.errors import NoValidHost
 from doctor_maintenance.simulator.lifecycle import set_ports
-from doctor_maintenance.simulator.live_migration import give_back
 from doctor_maintenance.simulator.processes import FOREVER, Steps
 from doctor_maintenance.simulator.records import (
     Action,
@@ -113,6 +113,8 @@ def _steps(
         if fault.name == "migration_hangs":
             yield FOREVER
         compute.end_event(action, event, "Cold migration failed.")
+        if interrupt(compute, instance, migration, fault):
+            return
         give_back(compute, instance, migration)
         compute.set_migration(migration, MigrationStatus.ERROR)
         if fault.name == "migration_ends_in_error":

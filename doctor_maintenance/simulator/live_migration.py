@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from doctor_maintenance.exceptions import InvalidRequestError
+from doctor_maintenance.simulator.broken_migration import give_back, interrupt, undo
 from doctor_maintenance.simulator.errors import NoValidHost
 from doctor_maintenance.simulator.faults import Behaviour
 from doctor_maintenance.simulator.lifecycle import set_ports
@@ -167,6 +168,8 @@ def _steps(
 def _go_wrong(
     compute: ComputeBase, instance: Instance, migration: Migration, fault: Behaviour
 ) -> None:
+    if interrupt(compute, instance, migration, fault):
+        return
     if fault.name == "migration_ends_in_error":
         compute.set_guest(instance, up=False)
         give_back(compute, instance, migration)
@@ -186,28 +189,6 @@ def _ports_active(compute: ComputeBase, instance: Instance, host: str) -> None:
     """The ports of an instance are ACTIVE, if it is still there."""
     if not instance.deleted and instance.domain_host == host:
         set_ports(compute, instance, "ACTIVE")
-
-
-def give_back(compute: ComputeBase, instance: Instance, migration: Migration) -> None:
-    """Free the destination, and let the instance hold its source again."""
-    if compute.placement.allocations(migration.migration_id):
-        compute.placement.release(instance.instance_id)
-        compute.placement.hand_over(migration.migration_id, instance.instance_id)
-
-
-def undo(
-    compute: ComputeBase, instance: Instance, migration: Migration, status: MigrationStatus
-) -> None:
-    """The instance is ACTIVE on its old host, as if nothing had been; the record has the status."""
-    give_back(compute, instance, migration)
-    if instance.domain_host is not None:
-        up = instance.power_state == PowerState.RUNNING and not compute.is_off(migration.source)
-        compute.set_guest(instance, up=up, host=migration.source)
-        for port in compute.network.ports_of(instance.instance_id):
-            compute.network.bind(port.id, migration.source)
-        set_ports(compute, instance, "ACTIVE")
-    compute.set_state(instance, task_state=None)
-    compute.set_migration(migration, status)
 
 
 def roll_back(

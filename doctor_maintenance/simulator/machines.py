@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from doctor_maintenance.exceptions import NotFoundError
 from doctor_maintenance.simulator import ids
+from doctor_maintenance.simulator.broken_migration import give_back, undo
 from doctor_maintenance.simulator.lifecycle import set_ports
-from doctor_maintenance.simulator.live_migration import give_back, undo
 from doctor_maintenance.simulator.placement_model import TRAIT_DISABLED
 from doctor_maintenance.simulator.processes import Process, Steps
 from doctor_maintenance.simulator.records import Host, Instance, Migration, MigrationType, Service

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from doctor_maintenance.admin_tool.calls import Server
-from doctor_maintenance.admin_tool.moves import Step, next_step
+from doctor_maintenance.admin_tool.moves import Step, earlier_keys, next_step
 from doctor_maintenance.protocol import Action
 
 HERE, AWAY = "compute1", "compute2"
@@ -48,6 +48,20 @@ ASKED = {
     "in whatever state it was": (AWAY, "SHUTOFF", "", MIGRATE, Step.MOVED),
     "what it left in error is started again": (HERE, "ERROR", "", MIGRATE, Step.RECOVER),
     "wherever it is": (AWAY, "ERROR", "", LIVE, Step.RECOVER),
+    "but while it has the task, Nova refuses that": (
+        HERE,
+        "ERROR",
+        "resize_migrating",
+        MIGRATE,
+        Step.STUCK,
+    ),
+    "a reboot that we asked for is waited for": (
+        HERE,
+        "ERROR",
+        "rebooting_hard",
+        MIGRATE,
+        Step.WAIT,
+    ),
     "the owner may delete it": (AWAY, "SOFT_DELETED", "", MIGRATE, Step.GONE),
 }
 
@@ -62,6 +76,24 @@ def test_before_nova_is_asked(name: str) -> None:
 def test_after_nova_was_asked(name: str) -> None:
     host, status, task, action, step = ASKED[name]
     assert next_step(look(host, status, task), HERE, action, asked=True) is step
+
+
+def test_what_an_earlier_attempt_left_in_error_is_mended_as_well() -> None:
+    left = look(HERE, "ERROR")
+    stuck = look(HERE, "ERROR", "resize_prep")
+
+    assert next_step(left, HERE, MIGRATE, asked=False, ours=True) is Step.RECOVER
+    assert next_step(stuck, HERE, MIGRATE, asked=False, ours=True) is Step.STUCK
+    assert next_step(stuck, HERE, MIGRATE, asked=False) is Step.WAIT
+
+
+def test_an_instance_that_is_at_rest_after_an_earlier_attempt_is_moved() -> None:
+    assert next_step(look(HERE, "ACTIVE"), HERE, MIGRATE, asked=False, ours=True) is Step.MIGRATE
+
+
+def test_attempts_are_numbered_from_one() -> None:
+    assert earlier_keys("s/compute1/move/i#3") == ["s/compute1/move/i#1", "s/compute1/move/i#2"]
+    assert earlier_keys("s/compute1/move/i#1") == []
 
 
 @pytest.mark.parametrize("asked", [True, False])

@@ -58,6 +58,39 @@ def test_an_instance_that_its_migration_left_in_error_is_mended_and_moved() -> N
     assert played.verdict.passed, played.why
 
 
+def test_a_migration_that_a_killed_nova_compute_forgot_is_tried_again() -> None:
+    played = playing([Fault("migration_forgotten", times=1)])
+
+    assert played.moves == [("migration", "migrating"), ("migration", "confirmed")]
+    assert played.verdict.passed, played.why
+
+
+def test_a_record_of_a_forgotten_migration_does_not_stop_the_maintenance_of_its_destination() -> (
+    None
+):
+    fault = Fault("migration_forgotten", {"instance": "{active}"}, times=1)
+    played = playing([fault], replace(ONE_HOST, max_hosts=None))
+
+    assert played.session["state"] == "MAINTENANCE_OVER"
+    assert ("migration", "migrating") in played.moves
+    assert played.verdict.passed, played.why
+
+
+def test_a_live_migration_that_was_forgotten_is_tried_again() -> None:
+    played = playing([Fault("migration_forgotten", times=1)], LIVE)
+
+    assert played.moves == [("live-migration", "running"), ("live-migration", "completed")]
+    assert played.verdict.passed, played.why
+
+
+def test_an_instance_in_error_with_a_task_that_never_ends_is_mended_and_moved() -> None:
+    played = playing([Fault("migration_taken_up_late", times=1)])
+
+    assert played.moves == [("migration", "error"), ("migration", "confirmed")]
+    assert played.records("instance", status="ERROR", task_state="resize_migrating")
+    assert played.verdict.passed, played.why
+
+
 def test_a_scheduler_that_finds_a_host_later_is_asked_later() -> None:
     played = playing([Fault("no_valid_host", {"action": "migrate"}, times=1)])
 

@@ -31,6 +31,22 @@ KINDS = (
         "The instance is started again, and moved by another attempt.",
     ),
     FaultKind(
+        "migration_forgotten",
+        "compute.migrate",
+        _MIGRATION,
+        "The nova-compute of a migration is killed in the middle and started again: the instance is ACTIVE on its "
+        "old host, and the migration's record never ends.",
+        "It is tried again; nobody waits for what only the record still says.",
+    ),
+    FaultKind(
+        "migration_taken_up_late",
+        "compute.migrate",
+        _MIGRATION,
+        "A nova-compute that was killed takes up afterwards what it was to do for a migration: that leaves the "
+        "instance in ERROR on its old host, its guest running, with a task that never ends.",
+        "The task is ended, the instance started again, and moved by another attempt.",
+    ),
+    FaultKind(
         "no_valid_host",
         "compute.schedule",
         _SCHEDULE,
