@@ -26,7 +26,7 @@ from doctor_maintenance.planning import events as saw
 
 LOG = logging.getLogger(__name__)
 
-_ENABLE_TRIES = 20
+_ENABLE_TRIES = 45
 """How often enabling is tried: about 7 minutes long, as a host must not be left disabled lightly."""
 
 _ARRIVAL_POLL_S = 1.0

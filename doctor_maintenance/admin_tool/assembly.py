@@ -60,7 +60,7 @@ class ToolRules:
     host_side: HostSideRules = field(default_factory=HostSideRules)
     poll_s: float = 0.5
     migration_timeout_s: float = 600.0
-    notify_retries: int = 3
+    notify_retries: int = 9
     max_sessions: int = 1000
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
     lease_s: float = DEFAULT_LEASE_S

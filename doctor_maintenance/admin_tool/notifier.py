@@ -51,7 +51,7 @@ class Notifier:
         driver: sends.
         publisher_id: who says so.
         retries: how often a notification that was not taken is sent again (≥ 0).
-        retry_wait_s: the wait before the first repetition; each further one is twice as long.
+        retry_wait_s: the wait before the first repetition; each further one is twice as long, up to 10 s.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Notifier:
         driver: Driver,
         *,
         publisher_id: str = "admin_tool",
-        retries: int = 3,
+        retries: int = 9,
         retry_wait_s: float = 0.2,
     ) -> None:
         self._clock = clock

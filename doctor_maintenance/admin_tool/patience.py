@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks a cloud that may be busy: waits as long as it says, a bounded number of times, on the Clock."""
+"""Asks a cloud that may be busy or away: waits as long as it says, a bounded number of times, on the Clock.
+
+A broker or a database that was killed is back after some seconds or a minute, and services answer with errors until
+then. A maintenance is not to be given up for that.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +18,12 @@ LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-TRIES = 5
+TRIES = 11
+"""How often is asked: for 56 s, if answers come at once."""
+
 _FIRST_WAIT_S = 0.25
-_LONGEST_WAIT_S = 30.0
+_LONGEST_WAIT_S = 10.0  # or it would be noticed that late that a service is back
+_LONGEST_TOLD_S = 30.0
 
 
 def patiently(ask: Callable[[], T], tries: int = TRIES) -> Flow[T]:
@@ -37,7 +44,7 @@ def patiently(ask: Callable[[], T], tries: int = TRIES) -> Flow[T]:
                 raise
             wait_s = min(_FIRST_WAIT_S * 2**attempt, _LONGEST_WAIT_S)
             if error.retry_after_s is not None:
-                wait_s = min(error.retry_after_s, _LONGEST_WAIT_S)
+                wait_s = min(error.retry_after_s, _LONGEST_TOLD_S)
             LOG.warning("again in %g s: %s", wait_s, error)
         yield from wait(wait_s)
     raise AssertionError("a flow that asks at least once has returned or raised")

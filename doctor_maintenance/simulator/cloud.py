@@ -25,6 +25,7 @@ from doctor_maintenance.simulator.identity import Identity
 from doctor_maintenance.simulator.images import Images
 from doctor_maintenance.simulator.instance_notifications import InstanceNotifications
 from doctor_maintenance.simulator.network import Network
+from doctor_maintenance.simulator.outages import Outages
 from doctor_maintenance.simulator.owners import Owners
 from doctor_maintenance.simulator.profiles import TimingProfile, get_profile
 from doctor_maintenance.simulator.topology import Topology, build_topology
@@ -88,6 +89,8 @@ class SimCloud:
         self.bus = Bus(self.alarms, self.emit)
         self.moments = Moments(clock, self.faults)
         Owners(self.compute).act_at(self.moments)
+        self.outages = Outages(clock)
+        self.outages.act_at(self.moments)
         self._notifications = InstanceNotifications(clock, rng, self.compute, self.alarms, self.bus)
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:

@@ -49,6 +49,9 @@ class RequestFaults:
         Raises:
             InjectedFailure: it is refused; the service puts that into its own form.
         """
+        if self._cloud.outages.away(self._service.type, self._service.name):
+            request.environ[_CUT] = True
+            return Response(status=503)
         fault = self._decide()
         if fault is None:
             return None

@@ -89,3 +89,23 @@ def test_an_answer_that_never_comes_is_given_up_when_the_time_of_a_request_is_ov
     began = playing([Fault("api_slow", LISTS, {"delay_s": 3600.0}, times=1)])
 
     assert began.session["at"] - began.records("session")[0]["at"] < 120.0
+
+
+PLANNED, IN = {"state": "PLANNED_MAINTENANCE"}, {"state": "IN_MAINTENANCE"}
+
+
+@pytest.mark.parametrize("state", [PLANNED, IN], ids=lambda wanted: wanted["state"])
+@pytest.mark.parametrize("service", ["*", "compute", "identity", "network", "alarming", "bus"])
+def test_a_service_that_is_away_for_half_a_minute_is_waited_for(
+    service: str, state: dict[str, str]
+) -> None:
+    away = Fault("service_down", state, {"service": service, "down_s": 30.0})
+    # What is asked for at once is asked for while the service is away.
+    eager = replace(ONE_HOST, rules={"reply_wait_s": 60.0})
+
+    played = playing([away], eager)
+
+    assert played.session["state"] == "MAINTENANCE_OVER"
+    assert played.said("resume") == 1
+    assert played.enabled
+    assert played.verdict.passed, played.why

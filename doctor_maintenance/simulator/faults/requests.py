@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from doctor_maintenance.simulator.faults.actors import MOMENT
 from doctor_maintenance.simulator.faults.kind import FaultKind
 
 _REQUEST = ("service", "method", "path", "project")
@@ -88,6 +89,16 @@ KINDS = (
         _REQUEST,
         "The token of a request is not valid any more when the request arrives.",
         "Another token is got, and the maintenance goes on.",
+    ),
+    FaultKind(
+        "service_down",
+        MOMENT,
+        ("state", "host", "project"),
+        "A service answers nobody for so long, beginning so long after a notification; `*`: all of them, as when their "
+        "database is started anew, `bus`: nobody can publish.",
+        "It is waited for, and the maintenance goes on: nothing twice, nothing forgotten.",
+        {"service": "compute", "after_s": 0.01, "down_s": 15.0},
+        once=True,
     ),
 )
 """All of them."""
