@@ -60,6 +60,7 @@ class Server:
         host: where it is; empty if nowhere.
         status: ``ACTIVE`` and the like.
         task: the task state, or empty.
+        vm_state: what it is but for its task: ``active`` also while it is moved.
     """
 
     instance_id: str
@@ -67,6 +68,7 @@ class Server:
     host: str
     status: str
     task: str = ""
+    vm_state: str = ""
 
 
 _HOST_NOT_CHOSEN = ("accepted", "pre-migrating")
@@ -78,6 +80,14 @@ _ARRIVING = frozenset(
 """The statuses of migrations whose instances are not on their new host yet."""
 
 
+_WISHED = frozenset((*_HOST_NOT_CHOSEN, "queued"))
+"""The statuses of migrations that no nova-compute has begun with."""
+
+_ENDED = frozenset(
+    ("error", "failed", "cancelled", "completed", "confirmed", "reverted", "done", "finished")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """What Nova says of an instance's latest migration; ``dest`` is empty if no host was chosen."""
@@ -86,6 +96,16 @@ class Migration:
     kind: str
     status: str
     dest: str = ""
+
+    @property
+    def begun(self) -> bool:
+        """Whether a nova-compute works on it, or has done so."""
+        return self.status not in _WISHED
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody works on it any more."""
+        return self.status in _ENDED
 
     @property
     def refused(self) -> bool:
@@ -244,9 +264,14 @@ class CloudCalls:
         body = {"reboot": {"type": "HARD"}}
         self._act(f"reboot instance {instance_id}", instance_id, body)
 
-    def end_task(self, instance_id: str) -> None:
-        """Let an instance in ERROR have no task any more; whoever works on one would be hindered."""
-        body = {"os-resetState": {"state": "error"}}
+    def end_task(self, instance_id: str, vm_state: str) -> None:
+        """Let an instance have no task any more; whoever works on one would be hindered.
+
+        Args:
+            instance_id: the instance.
+            vm_state: what it is and stays: ``active`` or ``error``.
+        """
+        body = {"os-resetState": {"state": vm_state}}
         self._act(f"end the task of instance {instance_id}", instance_id, body)
 
     def last_migration(self, instance_id: str) -> Migration | None:
@@ -366,6 +391,7 @@ def _server(item: Mapping[str, Any]) -> Server:
         host=str(item.get("OS-EXT-SRV-ATTR:host") or ""),
         status=str(item["status"]),
         task=str(item.get("OS-EXT-STS:task_state") or ""),
+        vm_state=str(item.get("OS-EXT-STS:vm_state") or ""),
     )
 
 

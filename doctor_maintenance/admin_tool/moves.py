@@ -36,6 +36,9 @@ _MOVING = frozenset(
 )
 """Tasks that are a migration's."""
 
+_NOT_BEGUN = frozenset({"resize_prep", "migrating"})
+"""The tasks of them that the API sets, before anybody has begun."""
+
 _STUCK_S = 10.0
 """How long an instance in ERROR may have the task of its migration before nobody works on that any more, in seconds."""
 
@@ -247,7 +250,7 @@ class Mover:
             if self._clock.now() >= deadline:
                 if attempt.aborted:
                     return self._failed(command, server, attempt)
-                yield from self._abort(instance_id, attempt)
+                yield from self._give_up(server, attempt)
                 deadline = self._clock.now() + _ABORT_WAIT_S
             server = yield from self._look(command, server)
 
@@ -328,14 +331,46 @@ class Mover:
         elif now - attempt.stuck_since >= _STUCK_S:
             attempt.stuck_since = None
             LOG.warning("instance %s is in ERROR with a task that does not end", instance_id)
-            yield from self._try(attempt, lambda: self._calls.end_task(instance_id))
+            yield from self._try(attempt, lambda: self._calls.end_task(instance_id, "error"))
 
-    def _abort(self, instance_id: str, attempt: _Attempt) -> Flow[None]:
+    def _give_up(self, server: Server | None, attempt: _Attempt) -> Flow[None]:
         """Give a migration up; a cold one cannot be aborted, but may still come to an end that needs us."""
+        assert server is not None, "an instance that is gone is not waited for"
         attempt.aborted = True
-        if attempt.live:
-            yield from self._try(attempt, lambda: self._calls.abort_live_migration(instance_id))
         attempt.trouble = attempt.trouble or f"given up after {self._timeout_s:g} s"
+        try:
+            lost = yield from self._is_lost(server)
+        except CloudError as error:
+            LOG.warning("instance %s: %s", server.instance_id, error)
+            return
+        if lost:
+            attempt.trouble += ", as Nova had not begun with it"
+            yield from self._try(
+                attempt, lambda: self._calls.end_task(server.instance_id, server.vm_state)
+            )
+        elif attempt.live:
+            yield from self._try(
+                attempt, lambda: self._calls.abort_live_migration(server.instance_id)
+            )
+
+    def _is_lost(self, server: Server) -> Flow[bool]:
+        """Return whether what Nova was asked for got lost between its services, so that nobody works on it.
+
+        Messages end with the broker that has them (nova 34.0.0: by default its queues do not outlive RabbitMQ), and an
+        instance then has its task for ever. One that waits in the queue of a nova-compute that is down is not lost.
+        """
+        if server.task not in _NOT_BEGUN or server.vm_state != "active":
+            return False
+        migration = yield from blocking(lambda: self._calls.last_migration(server.instance_id))
+        if migration is None or migration.ended:
+            return True
+        if migration.begun:
+            return False
+        for host in filter(None, (server.host, migration.dest)):
+            service = yield from blocking(partial(self._calls.service, host))
+            if not service.up:
+                return False
+        return True
 
     def _explain(self, instance_id: str, attempt: _Attempt) -> Flow[None]:
         """Find out what Nova says of a migration that came to nothing."""

@@ -46,7 +46,8 @@ def begin(
     migration = compute.create_migration(
         instance, kind, MigrationStatus.PRE_MIGRATING, caller, flavor
     )
-    compute.run(instance, _steps(compute, instance, migration, host, action))
+    if not compute.request_lost(instance, migration):
+        compute.run(instance, _steps(compute, instance, migration, host, action))
     return migration
 
 

@@ -177,6 +177,17 @@ class ComputeBase:
             type=migration.type,
         )
 
+    def request_lost(self, instance: Instance, migration: Migration) -> bool:
+        """Return whether nobody ever hears that a migration was asked for."""
+        lost = self.faults.decide(
+            "compute.request",
+            instance=(instance.instance_id, instance.name),
+            project=instance.project_id,
+            source=migration.source,
+            type=migration.type,
+        )
+        return lost is not None
+
     # Changes
 
     def run(self, instance: Instance, steps: Steps) -> None:

@@ -63,9 +63,9 @@ def begin(
 
     if synchronous:
         choose()
-    compute.run(
-        instance, _steps(compute, instance, migration, action, None if synchronous else choose)
-    )
+    if not compute.request_lost(instance, migration):
+        later = None if synchronous else choose
+        compute.run(instance, _steps(compute, instance, migration, action, later))
     return migration
 
 

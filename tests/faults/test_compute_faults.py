@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from fault_stage import CANCELED, ONE_HOST, playing
 
 from doctor_maintenance.protocol import Action
-from doctor_maintenance.scenario import Application, Fault
+from doctor_maintenance.scenario import Application, Fault, Scenario
 
 LIVE = replace(ONE_HOST, applications=(Application("app", singles=1, action=Action.LIVE_MIGRATE),))
 OWN = replace(ONE_HOST, applications=(Application("app", singles=1, action=Action.OWN_ACTION),))
@@ -55,6 +56,23 @@ def test_an_instance_that_its_migration_left_in_error_is_mended_and_moved() -> N
 
     assert played.moves == [("migration", "error"), ("migration", "confirmed")]
     assert played.records("instance", instance_id=played.pair[0], status="ERROR")
+    assert played.verdict.passed, played.why
+
+
+@pytest.mark.parametrize("scenario", [ONE_HOST, LIVE], ids=["cold", "live"])
+def test_a_migration_that_nova_never_begins_is_asked_for_again(scenario: Scenario) -> None:
+    played = playing([Fault("migration_request_lost", times=1)], scenario)
+
+    assert len(played.moves) == 2
+    assert played.moves[1][1] in ("confirmed", "completed")
+    assert played.verdict.passed, played.why
+
+
+def test_a_migration_that_nova_never_begins_cancels_the_host_and_loses_nothing() -> None:
+    played = playing([Fault("migration_request_lost")], expected=CANCELED)
+
+    assert len(played.moves) == played.stage.settings.admin_tool.migrate_retries + 1
+    assert played.enabled
     assert played.verdict.passed, played.why
 
 

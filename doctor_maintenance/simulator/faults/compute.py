@@ -31,6 +31,14 @@ KINDS = (
         "The instance is started again, and moved by another attempt.",
     ),
     FaultKind(
+        "migration_request_lost",
+        "compute.request",
+        ("instance", "project", "source", "type"),
+        "Nova accepts a migration, and what its services were to tell each other gets lost, as with a message broker "
+        "that is killed: the instance has a task, and nobody works on it.",
+        "When its time is over and nobody had begun with it, the task is ended, and it is tried again.",
+    ),
+    FaultKind(
         "migration_forgotten",
         "compute.migrate",
         _MIGRATION,
