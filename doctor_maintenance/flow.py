@@ -281,7 +281,7 @@ def poll(
         clock: tells when the time is up.
         ask: the blocking question; what it raises ends the waiting.
         until: whether an answer is the awaited one; may raise to give up early.
-        every_s: seconds between an answer and the next question.
+        every_s: seconds between an answer and the next question; see :func:`pause_s`.
         within_s: seconds after which no new question is asked; the first one always is.
         what: what is waited for, for the error.
 
@@ -290,11 +290,26 @@ def poll(
     """
     deadline = clock.now() + within_s
     while True:
+        asked = clock.now()
         answer = yield from blocking(ask)
         if until(answer):
             return answer
-        if clock.now() + every_s > deadline:
+        pause = pause_s(every_s, clock.now() - asked)
+        if clock.now() + pause > deadline:
             raise FlowTimeout(
                 f"waited {within_s:g} s for {what}; the last answer was {answer!r:.200}"
             )
-        yield from wait(every_s)
+        yield from wait(pause)
+
+
+def pause_s(every_s: float, took_s: float) -> float:
+    """Return how long to wait before a question is asked again, in seconds.
+
+    Who takes long to answer is busy, most likely with what is waited for: so he is left in peace for as long as
+    the answer took, and spends half of his time on questions at most.
+
+    Args:
+        every_s: the shortest pause.
+        took_s: how long the last answer took.
+    """
+    return max(every_s, took_s)

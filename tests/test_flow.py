@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -16,6 +17,7 @@ from doctor_maintenance.flow import (
     blocking,
     callback,
     parallel,
+    pause_s,
     poll,
     start,
     together,
@@ -169,6 +171,43 @@ def test_poll_gives_up_in_time_and_says_what_it_last_saw() -> None:
     assert isinstance(outcome.error, FlowTimeout)
     assert "BUILD" in str(outcome.error)
     assert clock.now() == VIRTUAL_EPOCH_S + 3
+
+
+def test_who_is_quick_to_answer_is_asked_at_the_wanted_rate() -> None:
+    assert pause_s(every_s=0.1, took_s=0.02) == 0.1
+
+
+def test_who_is_slow_to_answer_is_left_in_peace_for_as_long() -> None:
+    assert pause_s(every_s=0.1, took_s=2.5) == 2.5
+
+
+def test_poll_leaves_a_slow_answerer_half_of_the_time() -> None:
+    asked: list[tuple[float, float]] = []
+    clock = WallClock()
+    workers = ThreadWorkers(clock, threads=1)
+    ended = threading.Event()
+
+    def ask() -> bool:
+        began = clock.now()
+        threading.Event().wait(0.05)
+        asked.append((began, clock.now()))
+        return len(asked) == 3
+
+    def flow() -> Flow[bool]:
+        return (
+            yield from poll(clock, ask, until=bool, every_s=0.001, within_s=5, what="the third")
+        )
+
+    clock.start()
+    try:
+        start(clock, workers, flow(), lambda _: ended.set())
+        assert ended.wait(5)
+    finally:
+        workers.close()
+        clock.stop()
+    pauses = [after[0] - before[1] for before, after in pairwise(asked)]
+    assert len(pauses) == 2
+    assert min(pauses) >= 0.05
 
 
 def test_a_callback_may_come_at_once_or_late() -> None:

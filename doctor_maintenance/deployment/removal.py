@@ -58,14 +58,16 @@ class Removal:
         deadline = self._clock.now() + self._spec.remove_s
         while True:
             self._problems = []
+            began = self._clock.now()
             yield from self._sweep()
             if not self._problems:
                 return []
-            if self._clock.now() + self._spec.poll_s > deadline:
+            pause = flow.pause_s(self._spec.poll_s, self._clock.now() - began)
+            if self._clock.now() + pause > deadline:
                 for problem in self._problems:
                     LOG.error("run %s: left behind: %s", self._spec.run_id, problem)
                 return self._problems
-            yield from flow.wait(self._spec.poll_s)
+            yield from flow.wait(pause)
 
     def _sweep(self) -> Flow[None]:
         """Delete what can be deleted now; what cannot, and what still is there, is a problem."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from doctor_maintenance.exceptions import CloudError
-from doctor_maintenance.flow import Flow, Task, blocking, start, wait
+from doctor_maintenance.flow import Flow, Task, blocking, pause_s, start, wait
 from doctor_maintenance.probe import (
     LiveProbe,
     ProbeConfig,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from doctor_maintenance.runner.live import LiveStage
 
 POLL_S = 0.1
-"""Between two looks, in seconds."""
+"""Between two looks, in seconds; longer where a look takes longer."""
 
 
 class PollingWatch:
@@ -58,7 +58,8 @@ class PollingWatch:
 
     def _look_for_ever(self) -> Flow[None]:
         while True:
-            yield from wait(POLL_S)
+            took_s = self._last.ended - self._last.begun if self._last else 0.0
+            yield from wait(pause_s(POLL_S, took_s))
             try:
                 yield from self._look()
             except CloudError as error:
