@@ -9,7 +9,7 @@ a decision needs is asked for, not every instance of the project: there may be h
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from openstack.connection import Connection
 from doctor_maintenance.cloud import call, call_json
 from doctor_maintenance.cloud_services import Services
 from doctor_maintenance.exceptions import CloudError
+from doctor_maintenance.leading import Lead, Reach
 from sample_app_manager.addresses import Addresses
 from sample_app_manager.policy import Instance, Service, View
 
@@ -110,16 +111,12 @@ class ProjectCloud:
             for group in self._groups()
             if policy_of(group) == "anti-affinity" and len(group["members"]) > 1
         ]
-        holders = {
-            lead.address: lead.instance_id
-            for lead in self.addresses.leads()
-            if lead.instance_id is not None
-        }
+        leads = sorted(self.addresses.leads(), key=lambda lead: lead.address)
         services = tuple(
-            Service(address, members, holder)
-            for address, holder in sorted(holders.items())
+            Service(lead.address, members, lead.instance_id)
+            for lead in leads
             for members in groups
-            if holder in members
+            if lead in _of_services(leads, members)
         )
         wanted = sorted({*about, *(member for item in services for member in item.members)})
         instances = {}
@@ -258,3 +255,14 @@ class ProjectCloud:
 def policy_of(group: Mapping[str, Any]) -> str:
     """Return a server group's policy; ``policies`` became ``policy`` in microversion 2.64."""
     return str(group.get("policy") or next(iter(group.get("policies") or ()), ""))
+
+
+def _of_services(leads: Sequence[Lead], members: Collection[str]) -> list[Lead]:
+    """Return the addresses that a group's services have.
+
+    Where one leads to the group in a way that can be changed without a gap, those that lead straight to a member are
+    that member's own, to be asked at whoever serves.
+    """
+    to_group = [lead for lead in leads if lead.instance_id in members]
+    changeable = [lead for lead in to_group if lead.reach is not Reach.FLOATING_IP]
+    return changeable or to_group

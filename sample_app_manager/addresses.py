@@ -52,6 +52,33 @@ class Addresses:
             )
         return found[0]
 
+    def own(self, instance_id: str) -> str | None:
+        """Return an address that leads straight to an instance; None: it has none.
+
+        Raises:
+            CloudError: Neutron refuses, or the instance has no port.
+        """
+        what = f"ask for instance {instance_id}'s own address"
+        ports = self._ports(what, instance_id)
+        found = self._get(what, f"/floatingips?port_id={quote(ports[0]['id'])}")["floatingips"]
+        return min((str(item["floating_ip_address"]) for item in found), default=None)
+
+    def give_own(self, name: str, instance_id: str) -> None:
+        """Let a floating IP that was an instance's own lead to the one that was built in its place.
+
+        Args:
+            name: the name of both, with which the floating IP is described.
+            instance_id: the new one.
+
+        Raises:
+            CloudError: Neutron refuses, or the instance has no port.
+        """
+        what = f"give {name} its own address again"
+        found = self._get(what, f"/floatingips?description={quote(name)}")["floatingips"]
+        for item in found:
+            port = self._ports(what, instance_id)[0]
+            self._put(what, f"/floatingips/{item['id']}", {"floatingip": {"port_id": port["id"]}})
+
     def move(self, address: str, to_instance: str) -> None:
         """Let the floating IP itself lead to another instance's port.
 

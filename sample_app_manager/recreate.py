@@ -190,6 +190,7 @@ def _build_once(
         )
         if status != "ACTIVE":
             raise CloudError(f"instance {new} ({blueprint.name}) is {status}, not ACTIVE")
+        yield from blocking(lambda: cloud.addresses.give_own(blueprint.name, new))
     except MaintenanceError:
         yield from blocking(lambda: cloud.delete(new))
         yield from _until_gone(cloud, clock, new, rules)

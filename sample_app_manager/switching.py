@@ -62,6 +62,9 @@ class Switching:
     def switch_over(self, wanted: tuple[SwitchOver, ...], until: float) -> Flow[str | None]:
         """Switch services over, one after another: all of them or none.
 
+        Whoever takes over must serve already, where that can be asked: an instance is active for Nova as soon as it
+        is started, long before what runs in it is.
+
         Args:
             wanted: which ones.
             until: when it must be over, so that a refusal is still in time; seconds since the epoch.
@@ -69,6 +72,10 @@ class Switching:
         Returns:
             None, or why every service is (again) where it was.
         """
+        for what in wanted:
+            problem = yield from self._ready(what, until)
+            if problem is not None:
+                return f"{what.to_instance} cannot take over {what.address}: {problem}"
         for number, what in enumerate(wanted):
             problem = yield from self._one(what, until)
             if problem is not None:
@@ -77,12 +84,25 @@ class Switching:
                 return f"{what.to_instance} did not take over {what.address}: {problem}"
         return None
 
+    def _ready(self, what: SwitchOver, until: float) -> Flow[str | None]:
+        """Wait until who takes over serves at its own address, and return why it does not; None: it does."""
+        if self._ask is None or not self._strategy.moves:
+            return None
+        try:
+            own = yield from blocking(lambda: self._cloud.addresses.own(what.to_instance))
+            if own is not None:
+                yield from self._until_answers(own, what.to_instance, until)
+        except MaintenanceError as error:
+            LOG.error("switching %s over was not begun: %s", what.address, error)
+            return str(error)
+        return None
+
     def _one(self, what: SwitchOver, until: float) -> Flow[str | None]:
         self._tell("start", what)
         try:
             done = yield from self._switch(what, until)
             if self._strategy.moves:
-                yield from self._until_answers(what, until)
+                yield from self._until_answers(what.address, what.to_instance, until)
         except MaintenanceError as error:
             self._tell("failed", what)
             LOG.error("switching %s over failed: %s", what.address, error)
@@ -116,11 +136,11 @@ class Switching:
         else:
             self._tell("done", back, undone)
 
-    def _until_answers(self, what: SwitchOver, until: float) -> Flow[None]:
-        expected = {what.to_instance}
+    def _until_answers(self, address: str, instance_id: str, until: float) -> Flow[None]:
+        expected = {instance_id}
         if self._ask is not None:
-            expected.add((yield from blocking(lambda: self._cloud.name(what.to_instance))))
-        ask = self._question(what.address)
+            expected.add((yield from blocking(lambda: self._cloud.name(instance_id))))
+        ask = self._question(address)
         deadline = min(self._clock.now() + self._waits.switch_over_s, until)
         in_a_row = 0
         while True:
@@ -130,7 +150,7 @@ class Switching:
                 return
             if self._clock.now() >= deadline:
                 raise flow.FlowTimeout(
-                    f"expected {what.to_instance} alone to answer at {what.address} in time; found"
+                    f"expected {instance_id} alone to answer at {address} in time; found"
                     f" {who or 'nobody'}"
                 )
             yield from flow.wait(self._waits.poll_s)

@@ -90,7 +90,8 @@ class ApplicationBuilder:
         ids = yield from self._instances(wanted, network_id, security_group)
         pair, singles, everywhere = _split(wanted, ids, self._application)
         LOG.info("application %s: its address leads by %s", self._application.name, self._reach)
-        address = yield from self._blocking(lambda: self._service.lead(router_id, pair))
+        serving = dict(zip(pair, (item.name for item in wanted), strict=False))
+        address = yield from self._blocking(lambda: self._service.lead(router_id, serving))
         return DeployedApplication(
             self._account, address, pair[0], pair[1], tuple(singles), tuple(everywhere)
         )

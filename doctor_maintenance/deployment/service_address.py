@@ -6,7 +6,8 @@ uses it; a strategy of the app manager then has what it needs. What each way cos
 
 By a route, the service's address is on a network of its own that no instance is on: nobody there can claim it,
 early or late, by accident or on purpose, and its port is never bound to a host, so that even where floating IPs are
-distributed this one stays on the router's gateway.
+distributed this one stays on the router's gateway. Each of the pair then has a floating IP of its own besides, at which
+it can be asked whether it serves before it is let: a guest is active for Nova the moment its kernel starts.
 """
 
 from __future__ import annotations
@@ -110,12 +111,12 @@ class ServiceAddress:
         self._name = name
         self._service_port = service_port
 
-    def lead(self, router_id: str, pair: Sequence[str]) -> str:
+    def lead(self, router_id: str, pair: Mapping[str, str]) -> str:
         """Create the address, let it lead to the first of a pair, and return it.
 
         Args:
             router_id: the application's router.
-            pair: the instances that can serve.
+            pair: the instances that can serve, and their names.
 
         Raises:
             CloudError: the cloud refuses.
@@ -127,9 +128,11 @@ class ServiceAddress:
             case Reach.PORT_FORWARDING:
                 return self._by_forwardings(ports[0])
             case Reach.ROUTE:
-                return self._by_route(router_id, ports)
+                return self._by_route(router_id, ports, list(pair.values()))
 
-    def _by_route(self, router_id: str, ports: Sequence[Mapping[str, Any]]) -> str:
+    def _by_route(
+        self, router_id: str, ports: Sequence[Mapping[str, Any]], names: Sequence[str]
+    ) -> str:
         network = self._post("/networks", "network", name=self._name("service"))
         subnet = self._post(
             "/subnets",
@@ -155,6 +158,8 @@ class ServiceAddress:
             self._rest.put("network", f"/ports/{each['id']}", pairs)
         route = {"destination": destination_of(SERVICE_IP), "nexthop": _address(ports[0])}
         self._rest.put("network", f"/routers/{router_id}", {"router": {"routes": [route]}})
+        for each, name in zip(ports, names, strict=True):
+            self._floating_ip(port_id=each["id"], description=name)
         return str(self._floating_ip(port_id=port["id"])["floating_ip_address"])
 
     def _by_forwardings(self, port: Mapping[str, Any]) -> str:
@@ -176,8 +181,7 @@ class ServiceAddress:
             "/floatingips",
             "floatingip",
             floating_network_id=self._external_network_id,
-            description=self._name("address"),
-            **fields,
+            **{"description": self._name("address"), **fields},
         )
 
     def _port(self, instance_id: str) -> dict[str, Any]:

@@ -18,7 +18,10 @@ _WITNESSES = {"address": "neutron", "host": "hosts", "notification": "bus", "rea
 
 
 def record_of(
-    event: Mapping[str, Any], operator_project: str, maintenance_commands: Collection[str]
+    event: Mapping[str, Any],
+    operator_project: str,
+    maintenance_commands: Collection[str],
+    addresses: Collection[str],
 ) -> dict[str, Any] | None:
     """Return the record of a change, or None if it is none of the judge's business.
 
@@ -26,10 +29,13 @@ def record_of(
         event: ``at``, ``kind`` and what is so now.
         operator_project: the operator's own project, which may know hosts.
         maintenance_commands: the commands that are the maintenance itself.
+        addresses: those of the services that are probed; instances may have others of their own.
     """
     kind = event["kind"]
     if kind == "command":
         return _command(event) if event["command"] in maintenance_commands else None
+    if kind == "address" and event["address"] not in addresses:
+        return None
     if kind == "notification" and event["event_type"] not in set(EventType):
         return None
     if kind == "readable" and event["project_id"] == operator_project:

@@ -262,7 +262,8 @@ class LiveStage(CommonStage):
     def watch(self, placed: Sequence[Placed]) -> Watch:
         """Return the watch that is told everything, or the one that looks again and again."""
         if self._cloud.control_url is not None:
-            return ToldWatch(self, self.cloud_watch(placed), self._cloud.control_url)
+            addresses = frozenset(item.address for item in placed)
+            return ToldWatch(self, self.cloud_watch(placed), self._cloud.control_url, addresses)
         return PollingWatch(self, self.cloud_watch(placed))
 
     def events(self, control_url: str, since: int) -> Any:

@@ -79,12 +79,20 @@ class ToldWatch:
         stage: whose run.
         watch: what looks at the beginning.
         control_url: of the cloud's control API.
+        addresses: the services' addresses.
     """
 
-    def __init__(self, stage: LiveStage, watch: CloudWatch, control_url: str) -> None:
+    def __init__(
+        self,
+        stage: LiveStage,
+        watch: CloudWatch,
+        control_url: str,
+        addresses: frozenset[str],
+    ) -> None:
         self._stage = stage
         self._watch = watch
         self._control_url = control_url
+        self._addresses = addresses
         self._last = 0
         self._operator_project = ""
         self._task: Task[None] | None = None
@@ -121,7 +129,7 @@ class ToldWatch:
         self._last = told["last"]
         commands = self._stage.settings.admin_tool.maintenance_commands
         for event in told["events"]:
-            record = record_of(event, self._operator_project, commands)
+            record = record_of(event, self._operator_project, commands, self._addresses)
             if record is not None:
                 self._stage.recorder.take(record)
 

@@ -319,6 +319,7 @@ class _ExactWatch:
         self._watch = stage.cloud_watch(placed)
         self._operator_project = stage.cloud.identity.admin_project.id
         self._commands = stage.settings.admin_tool.maintenance_commands
+        self._addresses = frozenset(item.address for item in placed)
         self._unsubscribe: Callable[[], None] | None = None
 
     def begin(self) -> Flow[None]:
@@ -337,6 +338,6 @@ class _ExactWatch:
 
     def _seen(self, event: CloudEvent) -> None:
         told = {**event.fields, "at": event.at, "kind": event.kind}
-        record = record_of(told, self._operator_project, self._commands)
+        record = record_of(told, self._operator_project, self._commands, self._addresses)
         if record is not None:
             self._stage.recorder.take(record)

@@ -100,6 +100,7 @@ class AppWorld(World):
         mount(self.http, ADMIN_TOOL, self.admin_tool)
         self.seen: list[tuple[str, Mapping[str, Any]]] = []
         self.silenced: set[str] = set()
+        self.silenced_at: set[tuple[str, str]] = set()
         own = ProjectCloud(self.connect(self.app.account.login))
         self.manager = Manager(
             self.clock,
@@ -117,9 +118,15 @@ class AppWorld(World):
         wsgi = create_app(self.manager, self.clock, secret=secret, max_body_bytes=20_000)
         mount(self.http, APP_MANAGER, wsgi)
 
+    def own_address(self, instance_id: str) -> str:
+        """Return the floating IP at which one of the pair is asked itself."""
+        (port,) = self.admin.network.get(f"/ports?device_id={instance_id}").json()["ports"]
+        found = self.admin.network.get(f"/floatingips?port_id={port['id']}").json()["floatingips"]
+        return str(found[0]["floating_ip_address"])
+
     def ask(self, address: str) -> str | None:
         who = self.answering(address)
-        return None if who in self.silenced else who
+        return None if who in self.silenced or (address, who) in self.silenced_at else who
 
     def notification(
         self,

@@ -136,10 +136,33 @@ def test_announcements_are_worked_on_one_after_another() -> None:
     assert methods == ["GET", "PUT", "GET", "PUT"]
 
 
+def test_a_standby_that_does_not_serve_yet_is_not_switched_over_to() -> None:
+    world = AppWorld(waits=Waits(switch_over_s=2.0))
+    world.silenced.add(world.app.standby)
+    world.tell([world.app.active])
+    assert [reply["state"] for reply in world.admin_tool.replies] == ["NACK_PLANNED_MAINTENANCE"]
+    assert world.records("switch_over") == []
+    assert "cannot take over" in world.manager.entries[0].detail
+
+
+def test_a_standby_that_begins_to_serve_late_is_waited_for() -> None:
+    world = AppWorld(waits=Waits(switch_over_s=20.0))
+    app = world.app
+    serves_at = world.clock.now() + 7.0
+    world.silenced.add(app.standby)
+    world.clock.call_at(serves_at, lambda: world.silenced.discard(app.standby))
+    before: list[str | None] = []
+    world.clock.call_at(serves_at - 0.1, lambda: before.append(world.answering(app.address)))
+    world.tell([app.active])
+    assert before == [app.active]
+    assert world.answering(app.address) == app.standby
+    assert world.admin_tool.actions() == {app.active: "MIGRATE"}
+
+
 def test_a_standby_that_does_not_answer_means_switching_back_and_refusing() -> None:
     world = AppWorld(waits=Waits(switch_over_s=2.0))
     app = world.app
-    world.silenced.add(app.standby)
+    world.silenced_at.add((app.address, app.standby))
     world.tell([app.active])
     assert world.answering(app.address) == app.active
     assert [reply["state"] for reply in world.admin_tool.replies] == ["NACK_PLANNED_MAINTENANCE"]

@@ -50,8 +50,8 @@ class World(AppWorld):
             own,
             AdminTool(self.http, own.token, 5.0, ADMIN_TOOL),
             project_id=self.app.account.project_id,
-            strategy=strategies.find("floating_ip"),
-            strategy_name="floating_ip",
+            strategy=strategies.find("auto"),
+            strategy_name="auto",
             rules=Rules(self.action),
             ask=self.ask,
             waits=Waits(look_s=LOOK_S),
@@ -147,13 +147,13 @@ def test_a_reply_that_was_decided_is_the_one_that_is_sent(world: World) -> None:
 
 
 def test_a_switch_over_is_seen_to_its_end_before_the_reply(world: World) -> None:
-    world.silenced.add(world.app.standby)
+    world.silenced_at.add((world.app.address, world.app.standby))
     world.told([world.app.active])
     world.kill_when(lambda: world.cloud.network.holder(world.app.address) == world.app.standby)
     world.clock.advance(1.0)
     assert world.admin_tool.replies == []
 
-    world.silenced.clear()
+    world.silenced_at.clear()
     world.settle()
 
     assert world.cloud.network.holder(world.app.address) == world.app.standby

@@ -11,9 +11,10 @@ from doctor_maintenance.deployment import ApplicationSpec
 from doctor_maintenance.deployment.service_address import SERVICE_IP, choose, user_data
 from doctor_maintenance.exceptions import CloudError, PreconditionError
 from doctor_maintenance.leading import Reach
+from doctor_maintenance.protocol import Action
 from sample_app_manager import strategies
 from sample_app_manager.actions import ProjectCloud
-from sample_app_manager.policy import SwitchOver
+from sample_app_manager.policy import Rules, SwitchOver
 
 from .app_world import AppWorld
 
@@ -52,6 +53,34 @@ def test_the_strategy_that_the_address_allows_is_taken_and_its_reason_told(reach
         (reach.value, f"{world.app.address} leads by {reach}")
     ]
     assert world.answering(world.app.address) == world.app.standby
+
+
+def test_an_address_that_is_an_instances_own_is_not_switched_over() -> None:
+    world = world_led_by(Reach.ROUTE)
+    app = world.app
+    own = {each: world.own_address(each) for each in (app.active, app.standby)}
+
+    world.tell([app.active])
+
+    assert len({app.address, *own.values()}) == 3
+    assert {each: world.answering(address) for each, address in own.items()} == {
+        each: each for each in own
+    }
+
+
+def test_an_instance_that_is_built_anew_gets_the_address_that_was_its_own() -> None:
+    world = AppWorld(
+        Rules(Action.OWN_ACTION),
+        application=ApplicationSpec("app", singles=0, reach=Reach.ROUTE),
+    )
+    app = world.app
+    own = world.own_address(app.active)
+
+    world.tell([app.active])
+    world.clock.advance(2.0)  # an address that is moved is silent for a moment
+
+    new = world.answering(own)
+    assert new not in (None, app.active, app.standby)
 
 
 @pytest.mark.parametrize("profile", ["fast", "realistic"])
