@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from doctor_maintenance.exceptions import CloudError
@@ -30,46 +30,67 @@ POLL_S = 0.1
 class PollingWatch:
     """Looks again and again; what changed happened between two looks.
 
+    Nova and Neutron are looked at beside each other: the closer two looks are, the more they prove, and neither is to
+    wait for the other.
+
     Args:
         stage: whose run.
         watch: what looks.
     """
 
     def __init__(self, stage: LiveStage, watch: CloudWatch) -> None:
+        self._lookers = [
+            _Looker(stage, look) for look in (watch.look_at_nova, watch.look_at_neutron)
+        ]
+
+    def begin(self) -> Flow[None]:
+        """Take the first looks, and go on."""
+        for looker in self._lookers:
+            yield from looker.begin()
+
+    def end(self) -> Flow[None]:
+        """Take the last looks."""
+        self.stop()
+        for looker in self._lookers:
+            yield from looker.look()
+
+    def stop(self) -> None:
+        """Look no more."""
+        for looker in self._lookers:
+            looker.stop()
+
+
+class _Looker:
+    """Looks at one service."""
+
+    def __init__(self, stage: LiveStage, look: Callable[[], Look]) -> None:
         self._stage = stage
-        self._watch = watch
+        self._look = look
         self._last: Look | None = None
         self._task: Task[None] | None = None
 
     def begin(self) -> Flow[None]:
-        """Take the first look, and go on."""
-        yield from self._look()
-        self._task = start(self._stage.clock, self._stage.workers, self._look_for_ever())
-
-    def end(self) -> Flow[None]:
-        """Take the last look."""
-        self.stop()
-        yield from self._look()
+        yield from self.look()
+        self._task = start(self._stage.clock, self._stage.workers, self._for_ever())
 
     def stop(self) -> None:
-        """Look no more."""
         if self._task is not None:
             self._task.cancel()
 
-    def _look_for_ever(self) -> Flow[None]:
+    def look(self) -> Flow[None]:
+        look = yield from blocking(self._look)
+        for record in changes(self._last, look):
+            self._stage.recorder.take(sourced(record))
+        self._last = look
+
+    def _for_ever(self) -> Flow[None]:
         while True:
             took_s = self._last.ended - self._last.begun if self._last else 0.0
             yield from wait(pause_s(POLL_S, took_s))
             try:
-                yield from self._look()
+                yield from self.look()
             except CloudError as error:
                 self._stage.recorder.problem(f"a look at the cloud failed: {error}")
-
-    def _look(self) -> Flow[None]:
-        look = yield from blocking(self._watch.look)
-        for record in changes(self._last, look):
-            self._stage.recorder.take(sourced(record))
-        self._last = look
 
 
 class ToldWatch:

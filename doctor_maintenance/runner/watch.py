@@ -69,9 +69,28 @@ class CloudWatch:
         Raises:
             CloudError: a service did not answer.
         """
+        return self._look(self._services, self._instances, self._migrations, self._floating_ips)
+
+    def look_at_nova(self) -> Look:
+        """Ask Nova for everything once; blocks.
+
+        Raises:
+            CloudError: it did not answer.
+        """
+        return self._look(self._services, self._instances, self._migrations)
+
+    def look_at_neutron(self) -> Look:
+        """Ask Neutron for everything once; blocks.
+
+        Raises:
+            CloudError: it did not answer.
+        """
+        return self._look(self._floating_ips)
+
+    def _look(self, *reads: Callable[[], Iterator[tuple[str, str, Facts]]]) -> Look:
         begun = self._now()
         facts: dict[tuple[str, str], Facts] = {}
-        for read in (self._services, self._instances, self._migrations, self._floating_ips):
+        for read in reads:
             for kind, identity, fields in read():
                 facts[kind, identity] = fields
         return Look(begun, self._now(), facts)
