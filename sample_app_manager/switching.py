@@ -91,7 +91,8 @@ class Switching:
         try:
             own = yield from blocking(lambda: self._cloud.addresses.own(what.to_instance))
             if own is not None:
-                yield from self._until_answers(own, what.to_instance, until)
+                # Nobody shares this address, so that one answer will do.
+                yield from self._until_answers(own, what.to_instance, until, in_a_row=1)
         except MaintenanceError as error:
             LOG.error("switching %s over was not begun: %s", what.address, error)
             return str(error)
@@ -102,7 +103,8 @@ class Switching:
         try:
             done = yield from self._switch(what, until)
             if self._strategy.moves:
-                yield from self._until_answers(what.address, what.to_instance, until)
+                often = self._waits.answers_in_a_row
+                yield from self._until_answers(what.address, what.to_instance, until, often)
         except MaintenanceError as error:
             self._tell("failed", what)
             LOG.error("switching %s over failed: %s", what.address, error)
@@ -136,17 +138,19 @@ class Switching:
         else:
             self._tell("done", back, undone)
 
-    def _until_answers(self, address: str, instance_id: str, until: float) -> Flow[None]:
+    def _until_answers(
+        self, address: str, instance_id: str, until: float, in_a_row: int
+    ) -> Flow[None]:
         expected = {instance_id}
         if self._ask is not None:
             expected.add((yield from blocking(lambda: self._cloud.name(instance_id))))
         ask = self._question(address)
         deadline = min(self._clock.now() + self._waits.switch_over_s, until)
-        in_a_row = 0
+        answers = 0
         while True:
             who = yield from blocking(ask)
-            in_a_row = in_a_row + 1 if who in expected else 0
-            if in_a_row >= self._waits.answers_in_a_row:
+            answers = answers + 1 if who in expected else 0
+            if answers >= in_a_row:
                 return
             if self._clock.now() >= deadline:
                 raise flow.FlowTimeout(
