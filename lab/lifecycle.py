@@ -64,6 +64,8 @@ def up(lab: Lab, say: Say) -> list[Took]:
             shutil.rmtree(lab.state)
             site = site_of(lab)
         _end_strays(lab)
+        if (risk := ports.risk(lab)) is not None:
+            say(f"WARNING: {risk}")
         ports.refuse_foreign(lab, [process.pid for process in daemons.marked(lab)])
         return _up(site, say)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from doctor_maintenance.exceptions import PreconditionError
 from lab.layout import Lab, Port
 
+_CLIENTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LISTENING = (
     "0A"  # the state of a socket in /proc/net/tcp, see proc_net_tcp in the kernel's documentation
 )
@@ -38,6 +39,25 @@ def refuse_foreign(lab: Lab, ours: Iterable[int]) -> None:
                 f"port {number}, which the lab {lab.name} wants for {wanted[number].name.lower()}, is in use by "
                 f"{who}; end it, or choose other ports with --name or --port-base"
             )
+
+
+def risk(lab: Lab, clients: Path = _CLIENTS) -> str | None:
+    """Return what may happen to a lab whose ports are among those that the kernel gives to clients; None: nothing.
+
+    It is no reason to refuse: some machines give all ports to clients.
+
+    Args:
+        lab: whose ports.
+        clients: where the kernel says which these are, see ip(7).
+    """
+    low, high = (int(number) for number in clients.read_text(encoding="ascii").split())
+    first, last = lab.port(min(Port)), lab.port(max(Port))
+    if last < low or high < first:
+        return None
+    return (
+        f"the lab {lab.name} has ports {first} to {last}, and the kernel gives {low} to {high} to whoever connects "
+        "somewhere: if one of them is in use, `up` fails. Choose a first port outside with --port-base"
+    )
 
 
 def listening() -> list[tuple[int, int]]:

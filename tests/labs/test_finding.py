@@ -89,6 +89,23 @@ def test_foreign_process_on_a_port_is_named(tmp_path: Path) -> None:
     assert "--port-base" in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("clients", "expected"),
+    [("34000 60999", False), ("33031 60999", True), ("33032 60999", False), ("1024 33000", True)],
+)
+def test_ports_that_the_kernel_gives_to_clients_are_warned_of(
+    clients: str, expected: bool, tmp_path: Path
+) -> None:
+    lab = named(Kind.CONTROL_PLANE, root=tmp_path, port_base=33_000)
+    told = tmp_path / "ip_local_port_range"
+    told.write_text(f"{clients}\n", encoding="ascii")
+
+    risk = ports.risk(lab, told)
+
+    assert (risk is not None) == expected
+    assert risk is None or ("33000 to 33031" in risk and "--port-base" in risk)
+
+
 def test_lab_with_data_is_not_made_another(tmp_path: Path) -> None:
     lab = named(Kind.CONTROL_PLANE, root=tmp_path)
     about.write(lab)
