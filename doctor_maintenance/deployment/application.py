@@ -93,7 +93,13 @@ class ApplicationBuilder:
         serving = dict(zip(pair, (item.name for item in wanted), strict=False))
         address = yield from self._blocking(lambda: self._service.lead(router_id, serving))
         return DeployedApplication(
-            self._account, address, pair[0], pair[1], tuple(singles), tuple(everywhere)
+            self._account,
+            address,
+            pair[0],
+            pair[1],
+            tuple(singles),
+            tuple(everywhere),
+            self._reach,
         )
 
     def _name(self, *parts: str) -> str:

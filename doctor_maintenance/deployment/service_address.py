@@ -32,6 +32,14 @@ NEEDS: Mapping[Reach, frozenset[str]] = {
 }
 """The extensions of Neutron that each way needs; the best way comes first."""
 
+GUESTS_MUST: Mapping[Reach, str] = {
+    Reach.ROUTE: f"run their user data, a script on a config drive that puts {SERVICE_IP} on their loopback, and "
+    "answer from the address that they are asked at; with an image that does not, take --strategy floating_ip",
+    Reach.PORT_FORWARDING: "answer on UDP and TCP at their own address",
+    Reach.FLOATING_IP: "answer on UDP and TCP at their own address",
+}
+"""What each way asks of the guests; an address that leads nowhere says nothing of why."""
+
 _HOLD = f"""\
 #!/bin/sh
 # The service's address is ours all the time; the router says whose turn it is. Nobody may find it by ARP.

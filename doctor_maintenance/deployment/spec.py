@@ -139,6 +139,7 @@ class DeployedApplication:
         standby: the other member.
         singles: its other instances.
         everywhere: the members of the group with one on every host.
+        reach: how the address leads to the active side.
     """
 
     account: Account
@@ -147,6 +148,7 @@ class DeployedApplication:
     standby: str
     singles: tuple[str, ...] = ()
     everywhere: tuple[str, ...] = ()
+    reach: Reach = Reach.FLOATING_IP
 
     @property
     def instances(self) -> tuple[str, ...]:

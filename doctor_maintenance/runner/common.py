@@ -158,6 +158,7 @@ class CommonStage(ABC):
                 active=item.active,
                 standby=item.standby,
                 singles=(*item.singles, *item.everywhere),
+                reach=item.reach,
             )
             for item in built
         ]

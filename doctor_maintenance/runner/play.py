@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from doctor_maintenance.deployment.service_address import GUESTS_MUST
 from doctor_maintenance.exceptions import CloudError, PreconditionError
 from doctor_maintenance.flow import Flow, blocking, start, wait
 from doctor_maintenance.protocol import HostState, SessionState
@@ -25,7 +26,7 @@ MIN_HOSTS = 3
 """A pair on two hosts and a third one to move to."""
 
 _LAST_WORDS_S = 5.0
-_SERVICE_S = 30.0
+_SERVICE_S = 120.0
 _SETTLED_S = 120.0
 _ON_ITS_WAY = frozenset({"BUILD", "REBUILD", "REBOOT", "HARD_REBOOT", "MIGRATING", "RESIZE"})
 
@@ -55,7 +56,8 @@ def play(stage: Stage, scenario: Scenario, session_timeout_s: float) -> Flow[Non
     yield from watch.begin()
     probes = stage.probe(placed)
     try:
-        yield from _until(stage, probes.answering, _SERVICE_S, "the services to answer the probe")
+        what = "the services to answer the probe"
+        yield from _until(stage, probes.answering, _SERVICE_S, what, guests_must(placed))
         yield from blocking(probes.stop)
         probes = stage.probe(placed)  # until they answered there was no service to be silent
         stage.inject(fill_in(scenario.faults, maintained, placed))
@@ -279,14 +281,25 @@ def _facts(
     }
 
 
-def _until(stage: Stage, holds: Any, within_s: float, what: str | None) -> Flow[None]:
+def guests_must(placed: Sequence[Placed]) -> str:
+    """Return what may be wrong if a service answers nobody: what its guests must do for it."""
+    return "; ".join(
+        f"{item.address} of {item.name} leads by {item.reach}, for which its guests must {GUESTS_MUST[item.reach]}"
+        for item in placed
+    )
+
+
+def _until(
+    stage: Stage, holds: Any, within_s: float, what: str | None, hint: str = ""
+) -> Flow[None]:
     """Wait until something holds; if it does not in time, go on, or fail if ``what`` names it."""
     deadline = stage.clock.now() + within_s
     while not holds():
         if stage.clock.now() > deadline:
             if what is None:
                 return
-            raise CloudError(f"waited {within_s:g} s for {what}, in vain")
+            more = f". {hint}" if hint else ""
+            raise CloudError(f"waited {within_s:g} s for {what}, in vain{more}")
         yield from wait(stage.poll_s)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.flow import Flow
+from doctor_maintenance.leading import Reach
 from doctor_maintenance.remote import HostAddress, Remote
 from doctor_maintenance.runner.recorder import Recorder
 from doctor_maintenance.scenario import Application, Fault
@@ -30,6 +31,7 @@ class Placed:
         active: the member of its pair that serves at first.
         standby: the other one.
         singles: its other instances.
+        reach: how the address leads to the active side.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Placed:
     active: str
     standby: str
     singles: tuple[str, ...]
+    reach: Reach = Reach.FLOATING_IP
 
     @property
     def instances(self) -> tuple[str, ...]:

@@ -10,7 +10,15 @@ from typing import Any, cast
 import pytest
 
 from doctor_maintenance.exceptions import PreconditionError, UsageError
-from doctor_maintenance.runner.play import affected_part, choose_hosts, fit_hosts, heard, settled
+from doctor_maintenance.leading import Reach
+from doctor_maintenance.runner.play import (
+    affected_part,
+    choose_hosts,
+    fit_hosts,
+    guests_must,
+    heard,
+    settled,
+)
 from doctor_maintenance.runner.stage import ComputeHost, Placed, Stage
 from doctor_maintenance.runner.watch import Look, changes
 from doctor_maintenance.scenario import Scenario, find_scenarios, load_scenarios
@@ -55,6 +63,15 @@ def test_a_part_of_a_host_is_the_first_applications_pair() -> None:
 
     assert affected_part(part, ["h2"], WHERE, [APP]) == {"h2": ["a"]}
     assert affected_part(replace(part, part=False), ["h2"], WHERE, [APP]) is None
+
+
+def test_service_that_answers_nobody_is_told_with_what_its_way_asks_of_guests() -> None:
+    hint = guests_must([replace(APP, reach=Reach.ROUTE)])
+
+    assert "192.0.2.1 of app leads by route" in hint
+    assert "run their user data" in hint
+    assert "--strategy floating_ip" in hint
+    assert "user data" not in guests_must([APP])
 
 
 def instance(instance_id: str, status: str) -> dict[str, Any]:
