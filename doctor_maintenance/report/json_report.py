@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from doctor_maintenance.judge import Check, dump_record
+from doctor_maintenance.judge import Check, Trace, dump_record
 from doctor_maintenance.judge.attribution import cause_of
+from doctor_maintenance.judge.records import SwitchOver
 from doctor_maintenance.judge.story import Story
 from doctor_maintenance.report.result import Report
 from doctor_maintenance.report.schema import VERSION
@@ -94,6 +95,16 @@ def _step(step: Step) -> dict[str, Any]:
     return found
 
 
+def switch_overs(trace: Trace, project_id: str | None) -> dict[str, int]:
+    """Return how often a project's app manager says that it has switched over, by strategy."""
+    done = (
+        record.strategy or "not told"
+        for record in trace.of_kind(SwitchOver)
+        if record.phase == "done" and record.project_id == project_id
+    )
+    return dict(sorted(Counter(done).items()))
+
+
 def _services(story: Story) -> Iterator[dict[str, Any]]:
     begin_s = story.trace.records[0].at
     for seen in story.probes():
@@ -116,5 +127,6 @@ def _services(story: Story) -> Iterator[dict[str, Any]]:
             "project_id": probe.project_id,
             "sent": probe.sent,
             "lost": probe.lost,
+            "switch_overs": switch_overs(story.trace, probe.project_id),
             "gaps": gaps,
         }

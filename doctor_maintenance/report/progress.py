@@ -198,7 +198,8 @@ class Progress:
     def _switch_over(self, record: Entry) -> tuple[str | None, str | None, str]:
         target = self._called(record.get("to_instance"))
         step = "4" if record["phase"] == "done" else None
-        return self._present(step), step, f"switch-over to {target}: {record['phase']}"
+        how = f" by {record['strategy']}" if step and record.get("strategy") else ""
+        return self._present(step), step, f"switch-over to {target}: {record['phase']}{how}"
 
     def _migration(self, record: Entry) -> tuple[str | None, str | None, str]:
         host = record.get("source_compute")

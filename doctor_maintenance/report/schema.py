@@ -106,6 +106,11 @@ _SERVICE = _object(
     project_id=_value(["string", "null"], "Whose service it is."),
     sent=_value("integer", "How many times it was asked.", minimum=0),
     lost=_value("integer", "How many times it did not answer.", minimum=0),
+    switch_overs={
+        "type": "object",
+        "description": "How often its app manager says that it has switched over, by strategy.",
+        "additionalProperties": {"type": "integer", "minimum": 1},
+    },
     gaps=_list("Every silence.", _GAP),
 )
 

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from doctor_maintenance.judge import Check, Evidence, Outcome, dump_record, to_line
 from doctor_maintenance.judge.records import Probe
+from doctor_maintenance.report.json_report import switch_overs
 from doctor_maintenance.report.progress import STEPS, HostProgress, Line, Progress, ServiceProgress
 from doctor_maintenance.report.result import Report
 
@@ -224,7 +225,8 @@ def print_verdict(console: Console, report: Report, *, trace_path: str | None = 
     for sentence in report.left:
         _say(console, f"LEFT  {sentence}", "bold red")
     for probe in _last_probes(report):
-        _say(console, _describe(probe), "green" if not probe.lost else "bold red")
+        text = _describe(probe) + _switched(report, probe)
+        _say(console, text, "green" if not probe.lost else "bold red")
     if trace_path is not None and not report.passed:
         _say(console, f"the whole trace is in {trace_path}")
     _say(console, summary(report), "bold green" if report.passed else "bold red")
@@ -281,3 +283,10 @@ def _describe(probe: Probe) -> str:
         return text
     longest = "an unknown time" if gap.upper_s is None else f"{gap.upper_s:.3f} s"
     return f"{text}; longest silence at least {gap.lower_s:.3f} s, at most {longest}"
+
+
+def _switched(report: Report, probe: Probe) -> str:
+    """Return how the service was switched over meanwhile: what was lost says little without it."""
+    counts = switch_overs(report.trace, probe.project_id)
+    ways = ", ".join(f"{count} by {strategy}" for strategy, count in counts.items())
+    return f"; switched over: {ways}" if ways else ""

@@ -136,5 +136,7 @@ def _switch_overs(story: Story, part: Round, begin_s: float) -> Iterator[Step]:
         for seen in story.switch_overs(project_id):
             if lower <= seen.moment.upper and seen.moment.lower <= upper:
                 record = seen.record
-                what = f"switch-over to {record.to_instance}: {record.phase}"
+                done = record.phase == "done" and record.strategy is not None
+                how = f" by {record.strategy}" if done else ""
+                what = f"switch-over to {record.to_instance}: {record.phase}{how}"
                 yield _step("4", seen.moment, begin_s, what, project_id)

@@ -90,6 +90,13 @@ def test_a_gap_is_told_with_its_interval_and_its_cause() -> None:
     assert report["services"][0]["lost"] == 13
 
 
+def test_what_a_service_lost_is_told_with_how_it_was_switched_over() -> None:
+    report = json_report.to_json(make("full"))
+
+    assert report["services"][0]["switch_overs"] == {"floating_ip": 3}
+    assert "3 by floating_ip" in html.to_text(make("full"))
+
+
 def test_a_failed_check_brings_its_records() -> None:
     report = json_report.to_json(make("full", "leaves_a_dead_service"))
 

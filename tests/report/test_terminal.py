@@ -162,7 +162,8 @@ def test_the_verdict_names_every_check_and_ends_with_one_line() -> None:
     for check in report.verdict.checks:
         assert f"  {check.check_id} " in text
     assert text.splitlines()[-1].startswith("PASSED  two_projects  ")
-    assert "probe of 10.9.0.1: 0 of 1000 lost" in text
+    assert "probe of 10.9.0.1: 0 of 1000 lost; switched over: " in text
+    assert " by floating_ip\n" in text
     assert "trace.jsonl" not in text
 
 
