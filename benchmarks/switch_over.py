@@ -148,7 +148,15 @@ class Bench:
             timeout_s=1.0,
         )
         pair = [application.active, application.standby]
-        self._until(config, {pair[0], cloud.name(pair[0])}, READY_S)
+        strategy = strategies.find(reach.value)
+        # Both must serve before it means anything who does: an instance is active long before its guest is.
+        for who, other in ((pair[0], pair[1]), (pair[1], pair[0]), (pair[0], pair[1])):
+            self._run(
+                strategy.switch_over(
+                    cloud, self._clock, SwitchOver(application.address, other, who)
+                )
+            )
+            self._until(config, {who, cloud.name(who)}, READY_S)
         probe = LiveProbe(config, now=self._clock.now, nonce=f"bench-{secrets.token_hex(8)}")
         probe.start()
         try:
