@@ -160,7 +160,8 @@ class ApplicationBuilder:
 
         Of an anti-affinity group one has its turn after the other: Nova's scheduler knows only of members that
         have started, so it gives two at a time the same host. The second is refused there, and the scheduler takes
-        the host for occupied for up to two minutes (nova 34.0.0).
+        the host for occupied for up to two minutes (nova 34.0.0). The others come with the second of the pair, so that
+        the pair has its hosts first.
         """
         application = self._application
         pair = yield from self._group("pair", "anti-affinity")
@@ -168,7 +169,7 @@ class ApplicationBuilder:
         if application.singles:
             spread = yield from self._group("spread", "soft-anti-affinity")
             wanted += [
-                _Wanted(self._name("single", str(number)), spread)
+                _Wanted(self._name("single", str(number)), spread, turn=1)
                 for number in range(1, application.singles + 1)
             ]
         if application.one_on_every_host:
