@@ -30,6 +30,7 @@ _GUESTS = ("nice", "-n", "-10")  # libvirtd, and guests inherit it
 # One thread of the switch moves packets and plugs guests in: while a guest boots beside it, it is to wait for nobody.
 _AS_HARDWARE = ("chrt", "--rr", "1")
 
+SWITCH = "ovs-vswitchd"
 OVS_SOCKET = "/run/openvswitch/db.sock"
 LIBVIRT_SOCKET = "/run/libvirt/libvirt-sock"
 _LIBVIRT_FOLDERS = ("etc", "lib", "log", "cache")
@@ -160,8 +161,7 @@ class Host:
         common = (f"unix:{OVS_SOCKET}", "--pidfile", *_QUIET)
         return (
             Service("ovsdb-server", [*FIRST, *_OVSDB]),
-            # A user-space switch that fails is every guest's network that fails: it comes back at once.
-            Service("ovs-vswitchd", [*_AS_HARDWARE, "ovs-vswitchd", "--monitor", *common]),
+            Service(SWITCH, [*_AS_HARDWARE, "ovs-vswitchd", *common]),
             Service("ovn-controller", [*FIRST, "ovn-controller", *common]),
         )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first process of a host: mounts, starts what the host runs, takes the dead, and ends to reboot.
+"""The first process of a host: mounts, starts what the host runs, again if it ends, and ends to reboot.
 
 It is called in namespaces of its own (see ``supervisor``); outside of them it would hide folders of the machine, so it
 refuses to be anything but process 1. Whatever it had started is ended by the kernel with it.
@@ -8,12 +8,12 @@ refuses to be anything but process 1. Whatever it had started is ended by the ke
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -24,9 +24,12 @@ from doctor_maintenance.clock import WallClock
 from doctor_maintenance.exceptions import PreconditionError
 from lab.guests.boots import write
 from lab.guests.commands import call, said
-from lab.guests.host import INIT_PIPE, SHIMS, SHIMS_IN_HOST, Host, Service
+from lab.guests.host import INIT_PIPE, SHIMS, SHIMS_IN_HOST, SWITCH, Host, Service
+from lab.guests.keeping import Keeper
 from lab.guests.network import INTERFACES
 from lab.guests.words import from_words
+
+LOG = logging.getLogger(__name__)
 
 REBOOT = 64
 """The exit status with which a host that is to be started again ends."""
@@ -34,7 +37,7 @@ REBOOT = 64
 _READY_S = 60.0
 _LOOK_S = 0.05
 _OVS_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
-_CAPABILITIES = ("--columns=_uuid,capabilities", "list", "datapath")
+_NULL_SNAT = "ct_zero_snat"
 _RUN_FOLDERS = ("libvirt", "lock", "openvswitch", "ovn", "sshd")
 
 
@@ -42,6 +45,7 @@ def main(words: Sequence[str]) -> int:
     """Be a host until it is rebooted."""
     if os.getpid() != 1:
         raise PreconditionError("a host's first process is started by its supervisor only")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     host = Host(*from_words(words))
     addresses = _interfaces()
     _mount(host.mounts)
@@ -52,9 +56,10 @@ def main(words: Sequence[str]) -> int:
     signal.set_wakeup_fd(woken)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     socket.sethostname(host.name)
-    _start_all(host, addresses)
+    keeper = Keeper(partial(_start, host), WallClock().now, LOG.warning)
+    _start_all(host, addresses, keeper)
     write(host.ready, host.boot_id.read_text(encoding="ascii"))
-    return _serve(pipe, dead)
+    return _serve(pipe, dead, keeper)
 
 
 def _mount(mounts: Mapping[Path, Path]) -> None:
@@ -83,23 +88,34 @@ def _interfaces() -> dict[str, str]:
     return {name: links[name] for name in INTERFACES}
 
 
-def _start_all(host: Host, addresses: Mapping[str, str]) -> None:
+def _start_all(host: Host, addresses: Mapping[str, str], keeper: Keeper) -> None:
     """Start what the host runs, and wait until all of it is there."""
     database, switch, controller = host.network_services()
     for service in host.services():
-        _start(host, service)
+        keeper.begin(service)
     call("ovsdb-tool", "create", "/run/openvswitch/conf.db", _OVS_SCHEMA)
-    _start(host, database)
-    _set("--retry", "--no-wait", "init")
+    keeper.begin(database)
+    _set("--no-wait", "init")
     _set("--no-wait", *host.switch_settings())
-    _start(host, switch)
+    keeper.begin(switch)
     _set(*host.switch_bridges(addresses))
     call("ip", "link", "set", "br-tun", "addrgenmode", "none", "up")
     call("ip", "address", "add", str(host.tunnels), "dev", "br-tun")
-    _start(host, controller)
+    keeper.begin(controller)
     _no_null_translation()
     for path in host.sockets:
         _until(partial(_answers, path), f"{path} to answer")
+
+
+def _begin_again(service: Service, keeper: Keeper) -> None:
+    if service.name != SWITCH:
+        keeper.begin(service)
+        return
+    # It will say again what it is capable of, and must not be thought to have said so already.
+    for record in _capabilities():
+        _set("--no-wait", "remove", "datapath", record.split(",")[0], "capabilities", _NULL_SNAT)
+    keeper.begin(service)
+    _no_null_translation()
 
 
 def _no_null_translation() -> None:
@@ -111,22 +127,45 @@ def _no_null_translation() -> None:
 
     # ovn-controller makes the record, and the switch then says in it what it is capable of.
     def hidden() -> bool:
-        for line in said("ovs-vsctl", "--format=csv", "--no-headings", *_CAPABILITIES).splitlines():
-            if "ct_zero_snat" in line:
-                _set("set", "datapath", line.split(",")[0], "capabilities:ct_zero_snat=false")
+        for record in _capabilities():
+            if _NULL_SNAT in record:
+                _set("set", "datapath", record.split(",")[0], f"capabilities:{_NULL_SNAT}=false")
                 return True
         return False
 
     _until(hidden, "Open vSwitch to say what it is capable of")
 
 
-def _start(host: Host, service: Service) -> None:
+def _capabilities() -> list[str]:
+    """Return a line for each kind of switch, its ID first."""
+    words = ("--format=csv", "--no-headings", "--columns=_uuid,capabilities", "list", "datapath")
+    return said("ovs-vsctl", "--retry", f"--timeout={_READY_S:.0f}", *words).splitlines()
+
+
+def _start(host: Host, service: Service) -> int:
     with host.lab.log_of(f"{host.name}-{service.name}").open("ab") as log:
-        subprocess.Popen(service.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        null = os.open(os.devnull, os.O_RDONLY)
+        # Not a Popen: that would take the dead as well, and two cannot.
+        pid = os.posix_spawnp(
+            service.argv[0],
+            list(service.argv),
+            os.environ,
+            setsigdef=(
+                signal.SIGPIPE,
+                signal.SIGXFSZ,
+            ),  # Python ignores these, and nobody else does
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, null, 0),
+                (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
+            ],
+        )
+        os.close(null)
+    return pid
 
 
 def _set(*words: str) -> None:
-    call("ovs-vsctl", f"--timeout={_READY_S:.0f}", *words)
+    call("ovs-vsctl", "--retry", f"--timeout={_READY_S:.0f}", *words)
 
 
 def _answers(path: str) -> bool:
@@ -146,25 +185,28 @@ def _until(ready: Callable[[], bool], what: str) -> None:
         pause.wait(_LOOK_S)
 
 
-def _serve(pipe: int, dead: int) -> int:
-    """Take the dead until somebody asks for a reboot."""
+def _serve(pipe: int, dead: int, keeper: Keeper) -> int:
+    """Take the dead, and start what is to run, until somebody asks for a reboot."""
     waiting = select.poll()
     waiting.register(pipe, select.POLLIN)
     waiting.register(dead, select.POLLIN)
     while True:
-        _reap()
-        for ready, _ in waiting.poll():
+        _reap(keeper)
+        for service in keeper.due():
+            _begin_again(service, keeper)
+        wait_s = keeper.wait_s
+        for ready, _ in waiting.poll(None if wait_s is None else wait_s * 1000 + 1):
             if ready == pipe and os.read(pipe, 4096).split() == [b"reboot"]:
                 return REBOOT
             if ready == dead:
                 os.read(dead, 4096)
 
 
-def _reap() -> None:
+def _reap(keeper: Keeper) -> None:
     """Take the exit status of all that ended: what lost its parent is a child of ours."""
     try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            keeper.ended(*ended)
     except ChildProcessError:
         return
 

@@ -52,7 +52,13 @@ def parts(site: Site) -> Parts:
             # Emulated guests take the processor from the services at times.
             "cloud": {"image": IMAGE, "request_timeout_s": 120.0},
             "ssh": {"key_file": keys.key_file, "known_hosts": keys.known_hosts},
-            "admin_tool": {"maintenance_commands": MAINTAIN, "test_command": TEST},
+            "admin_tool": {
+                "maintenance_commands": MAINTAIN,
+                "test_command": TEST,
+                "reply_wait_s": 90.0,
+            },
+            # A guest that was just migrated boots for as long as the others leave it time.
+            "app_manager": {"switch_over_timeout_s": 60.0},
         },
         note=NOTE,
     )

@@ -98,6 +98,38 @@ def test_gateway_answers_nobody_by_ssh(guests: Lab) -> None:
     assert on(Host(guests, GATEWAY), "true").returncode == 255
 
 
+def kill(host: Host, service: str) -> None:
+    """Kill a service of a host, and wait until it runs again."""
+    wait_until(lambda: on(host, f"pgrep -x {service}").returncode == 0)
+    before = on(host, f"pgrep -x {service}").stdout.split()
+    on(host, f"kill -9 {' '.join(before)}")
+
+    def again() -> bool:
+        found = on(host, f"pgrep -x {service}").stdout.split()
+        return bool(found) and not set(found) & set(before)
+
+    wait_until(again)
+
+
+@pytest.mark.parametrize("service", ["libvirtd", "ovn-controller", "ovs-vswitchd"])
+def test_service_of_a_host_that_is_killed_runs_again(service: str, guests: Lab) -> None:
+    host = Host(guests, guests.hosts[-1])
+
+    kill(host, service)
+
+    wait_until(lambda: on(host, "sudo test-host").returncode == 0)
+
+
+def test_switch_that_is_killed_commits_no_translations_to_nothing_afterwards(guests: Lab) -> None:
+    host = Host(guests, guests.hosts[-1])
+
+    kill(host, "ovs-vswitchd")
+
+    # It says anew what it is capable of, and that is taken from it again.
+    shown = "ovs-vsctl list datapath"
+    wait_until(lambda: 'ct_zero_snat="false"' in on(host, shown).stdout)
+
+
 def test_reboot_ends_every_process_of_a_host_and_all_come_back(guests: Lab) -> None:
     host = Host(guests, guests.hosts[-1])
     before = boots.running(host)
