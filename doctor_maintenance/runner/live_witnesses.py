@@ -30,8 +30,9 @@ POLL_S = 0.1
 class PollingWatch:
     """Looks again and again; what changed happened between two looks.
 
-    Nova and Neutron are looked at beside each other: the closer two looks are, the more they prove, and neither is to
-    wait for the other.
+    Services, instances and addresses are looked at beside each other: the closer two looks are, the more they prove,
+    and what is quickly answered is not to wait for the rest. Where addresses lead is a long question for Neutron and
+    proves little that the probe does not, so it is asked the least.
 
     Args:
         stage: whose run.
@@ -40,7 +41,9 @@ class PollingWatch:
 
     def __init__(self, stage: LiveStage, watch: CloudWatch) -> None:
         self._lookers = [
-            _Looker(stage, look) for look in (watch.look_at_nova, watch.look_at_neutron)
+            _Looker(stage, watch.look_at_services),
+            _Looker(stage, watch.look_at_instances),
+            _Looker(stage, watch.look_at_addresses, rest=3.0),
         ]
 
     def begin(self) -> Flow[None]:
@@ -61,11 +64,18 @@ class PollingWatch:
 
 
 class _Looker:
-    """Looks at one service."""
+    """Looks at one thing.
 
-    def __init__(self, stage: LiveStage, look: Callable[[], Look]) -> None:
+    Args:
+        stage: whose run.
+        look: takes a look.
+        rest: how long it pauses, as a multiple of how long the look before took (≥ 1).
+    """
+
+    def __init__(self, stage: LiveStage, look: Callable[[], Look], rest: float = 1.0) -> None:
         self._stage = stage
         self._look = look
+        self._rest = rest
         self._last: Look | None = None
         self._task: Task[None] | None = None
 
@@ -86,7 +96,7 @@ class _Looker:
     def _for_ever(self) -> Flow[None]:
         while True:
             took_s = self._last.ended - self._last.begun if self._last else 0.0
-            yield from wait(pause_s(POLL_S, took_s))
+            yield from wait(pause_s(POLL_S, took_s * self._rest))
             try:
                 yield from self.look()
             except CloudError as error:

@@ -71,16 +71,24 @@ class CloudWatch:
         """
         return self._look(self._services, self._instances, self._migrations, self._floating_ips)
 
-    def look_at_nova(self) -> Look:
-        """Ask Nova for everything once; blocks.
+    def look_at_services(self) -> Look:
+        """Ask Nova for its services once; blocks.
 
         Raises:
             CloudError: it did not answer.
         """
-        return self._look(self._services, self._instances, self._migrations)
+        return self._look(self._services)
 
-    def look_at_neutron(self) -> Look:
-        """Ask Neutron for everything once; blocks.
+    def look_at_instances(self) -> Look:
+        """Ask Nova for instances and migrations once; blocks.
+
+        Raises:
+            CloudError: it did not answer.
+        """
+        return self._look(self._instances, self._migrations)
+
+    def look_at_addresses(self) -> Look:
+        """Ask Neutron for addresses once; blocks.
 
         Raises:
             CloudError: it did not answer.
