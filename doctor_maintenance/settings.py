@@ -174,7 +174,8 @@ class AdminToolSettings:
     refusal_wait_s: float = option(
         150.0,
         "How long a migration is tried again that Nova's scheduler refuses, in seconds: of an anti-affinity group it "
-        "may believe for two minutes that a member is where it was. Such refusals are no failed attempts; 0: they are.",
+        "may believe for two minutes that a member is where it was, and after its message broker was away every "
+        "nova-compute is down for a minute. Such refusals are no failed attempts; 0: they are.",
         low=0.0,
         high=DAY_S,
     )

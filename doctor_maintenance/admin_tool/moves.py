@@ -304,9 +304,12 @@ class Mover:
             LOG.warning("instance %s: %s", command.instance_id, error)
             attempt.trouble = str(error)
             if error.status is not None and error.status < 500 and error.status != 404:
-                no_room = error.status == 400 and "No valid host" in str(error)
+                refused = (error.status, True) in (
+                    (400, "No valid host" in str(error)),
+                    (409, "unavailable at this time" in str(error)),  # nova-compute is down
+                )
                 return CommandFailed(
-                    command.key, str(error), error.permanent and not no_room, refused=no_room
+                    command.key, str(error), error.permanent and not refused, refused=refused
                 )
             if error.status == 404:
                 return None

@@ -3,7 +3,7 @@
 
 A scheduler may refuse for a while what it allows later: after a live migration Nova holds an anti-affinity
 group's old host against it until nova-computes have told the scheduler what they have, 62 s as measured and 120 s
-at most (nova 34.0.0, ``[filter_scheduler] scheduler_instance_sync_interval``). So a refusal is tried again for
+at most (nova 34.0.0, ``scheduler_instance_sync_interval``). So a refusal is tried again for
 longer than that, and only what failed after it had begun counts as an attempt. Nothing is forced.
 """
 

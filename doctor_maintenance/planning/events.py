@@ -36,7 +36,8 @@ class CommandFailed:
         key: which.
         reason: what was expected and found; an operator reads it, a project never does.
         permanent: True if trying again cannot help.
-        refused: True if nothing was begun, as there was no place for the instance that the scheduler knew of.
+        refused: True if nothing was begun, as there was no place for the instance that the scheduler knew of, or its
+            host's nova-compute was down.
     """
 
     key: str

@@ -62,8 +62,8 @@ class SessionRules:
         drain_timeout_s: how long after the replies all moves may take, with all attempts.
         move_attempts: how often an instance's move is tried (≥ 1).
         move_retry_s: the wait before another attempt.
-        refusal_wait_s: how long a move is tried again that the scheduler refuses; refusals within it do not count as
-            attempts. 0: they do.
+        refusal_wait_s: how long a move is tried again that the scheduler refuses, or Nova as a nova-compute is down;
+            refusals within it do not count as attempts. 0: they do.
         poll_s: how often a host is looked at while projects act themselves.
         settle_s: the wait between telling everybody (steps 7 and 8) and the maintenance itself.
         work_attempts: how often a failed notification or look is tried again (≥ 1).

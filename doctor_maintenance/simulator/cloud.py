@@ -89,7 +89,7 @@ class SimCloud:
         self.bus = Bus(self.alarms, self.emit)
         self.moments = Moments(clock, self.faults)
         Owners(self.compute).act_at(self.moments)
-        self.outages = Outages(clock)
+        self.outages = Outages(clock, self.compute.machines)
         self.outages.act_at(self.moments)
         self._notifications = InstanceNotifications(clock, rng, self.compute, self.alarms, self.bus)
 

@@ -99,10 +99,12 @@ class ComputeMoves(ComputeBase):
         Raises:
             NotFoundError: there is no such instance.
             InvalidRequestError: there is no such host, or it is the instance's own.
-            ConflictError: the instance's state does not allow it.
+            ConflictError: the instance's state does not allow it, or its nova-compute is down.
         """
         instance = self.get(instance_id)
         self.check(instance, "migrate")
+        if instance.host is not None and self.hosts[instance.host].service.state != "up":
+            raise ConflictError("Service is unavailable at this time.")
         if host is not None:
             if host not in self.hosts:
                 raise InvalidRequestError(f"Compute host {host} could not be found.")

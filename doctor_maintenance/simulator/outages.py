@@ -13,6 +13,7 @@ from typing import Any
 
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.simulator.faults import Moments
+from doctor_maintenance.simulator.machines import Machines
 
 LOG = logging.getLogger(__name__)
 
@@ -25,15 +26,18 @@ class Outages:
 
     Args:
         clock: the cloud's.
+        machines: what runs a nova-compute.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, machines: Machines) -> None:
         self._clock = clock
+        self._machines = machines
         self._until: dict[str, float] = {}
 
     def act_at(self, moments: Moments) -> None:
         """Begin outages when faults say so."""
         moments.can("service_down", self._begin)
+        moments.can("nova_compute_down", self._stop)
 
     def away(self, *names: str) -> bool:
         """Return whether a service is away that goes by these names."""
@@ -43,3 +47,8 @@ class Outages:
     def _begin(self, wanted: Mapping[str, Any]) -> None:
         LOG.info("service %s is away for %g s", wanted["service"], float(wanted["down_s"]))
         self._until[str(wanted["service"])] = self._clock.now() + float(wanted["down_s"])
+
+    def _stop(self, wanted: Mapping[str, Any]) -> None:
+        host = str(wanted["host"])
+        self._machines.stop_service(host)
+        self._clock.call_later(float(wanted["down_s"]), lambda: self._machines.start_service(host))

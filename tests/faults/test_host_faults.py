@@ -76,3 +76,14 @@ def test_a_nova_compute_that_does_not_come_back_in_time_fails_the_host() -> None
 
     assert played.session["hosts"] == {"compute1": "MAINTENANCE_FAILED"}
     assert played.verdict.passed, played.why
+
+
+def test_instances_of_a_nova_compute_that_is_down_are_moved_when_it_is_back() -> None:
+    down = Fault("nova_compute_down", {"state": "PLANNED_MAINTENANCE"}, FIRST)
+    late = Fault("app_manager_replies_late", {}, {"delay_s": 10.0})  # when it is noticed
+
+    played = playing([down, late], admin_tool={"refusal_wait_s": 150.0})
+
+    assert played.records("service", host="compute1", state="down")
+    assert played.moves == [("migration", "confirmed")]
+    assert played.verdict.passed, played.why

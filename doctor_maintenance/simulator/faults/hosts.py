@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from doctor_maintenance.simulator.faults.actors import MOMENT
 from doctor_maintenance.simulator.faults.kind import FaultKind
 
 _FAILED = (
@@ -25,6 +26,16 @@ KINDS = (
         "After a boot the host's nova-compute needs so much longer.",
         "It is waited for; only when the host's time is over its maintenance has failed.",
         {"delay_s": 60.0},
+    ),
+    FaultKind(
+        "nova_compute_down",
+        MOMENT,
+        ("state", "host", "project"),
+        "So long after a notification the nova-compute of this host reports to nobody for so long, as after its "
+        "message broker was away; its guests run on.",
+        "Nova refuses to migrate its instances meanwhile; they are moved when it is back.",
+        {"host": "", "after_s": 0.01, "down_s": 60.0},
+        once=True,
     ),
     FaultKind(
         "command_fails",
