@@ -22,6 +22,13 @@ from doctor_maintenance.flow import Flow
 
 LOG = logging.getLogger(__name__)
 
+_BACK_S = 90.0
+"""How long a nova-compute may take to be back before instances on its host are deleted all the same, in seconds.
+
+Nova forgets an instance at once whose nova-compute is down, and its guest runs on until nova-compute looks for such,
+every half hour by default (nova 34.0.0). The usual reason is a message broker that was away, and short.
+"""
+
 _ROUTER_PORTS = "network:router"
 """How the ports begin that routers own; they go with the interface."""
 
@@ -48,6 +55,7 @@ class Removal:
         self._spec = spec
         self._blocking = blocking
         self._problems: list[str] = []
+        self._hasty_from = 0.0
 
     def remove(self) -> Flow[list[str]]:
         """Remove everything.
@@ -55,7 +63,8 @@ class Removal:
         Returns:
             What is left, a sentence each; empty if nothing is.
         """
-        deadline = self._clock.now() + self._spec.remove_s
+        began = self._clock.now()
+        deadline, self._hasty_from = began + self._spec.remove_s, began + _BACK_S
         while True:
             self._problems = []
             began = self._clock.now()
@@ -87,10 +96,12 @@ class Removal:
         yield from self._floating_ips(project_id)
         servers = yield from self._find("servers", lambda: self._servers(project_id))
         if servers:
+            down = yield from self._down()
+            deleted = [item for item in servers if item["OS-EXT-SRV-ATTR:host"] not in down]
             yield from flow.together(
                 [
                     self._delete("compute", f"/servers/{item['id']}", item["name"])
-                    for item in servers
+                    for item in deleted
                 ],
                 self._spec.at_once,
             )
@@ -105,6 +116,13 @@ class Removal:
         yield from self._owned("networks", project_id, "/networks/{id}")
         yield from self._security_groups(project_id)
         yield from self._delete("compute", f"/os-quota-sets/{project_id}", "quotas")
+
+    def _down(self) -> Flow[set[str]]:
+        """Return the hosts whose nova-compute is down, as long as they are waited for."""
+        if self._clock.now() >= self._hasty_from:
+            return set()
+        found = yield from self._find("services", self._services)
+        return {item["host"] for item in found if item["state"] == "down"}
 
     def _security_groups(self, project_id: str) -> Flow[None]:
         """Delete security groups; the default one is Neutron's, and stays where Neutron wants it to."""
@@ -214,8 +232,13 @@ class Removal:
 
     def _servers(self, project_id: str) -> list[dict[str, Any]]:
         return self._rest.list(
-            "compute", "/servers", "servers", all_tenants="1", project_id=project_id
+            "compute", "/servers/detail", "servers", all_tenants="1", project_id=project_id
         )
+
+    def _services(self) -> list[dict[str, Any]]:
+        found = self._rest.get("compute", "/os-services", binary="nova-compute")
+        services: list[dict[str, Any]] = found["services"]
+        return services
 
     def _groups(self, project_id: str) -> list[dict[str, Any]]:
         groups = self._rest.get("compute", "/os-server-groups", all_projects="True")

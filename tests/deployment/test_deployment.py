@@ -147,6 +147,27 @@ def test_removing_twice_is_no_error() -> None:
     assert world.run(deployment.remove()) == []
 
 
+@pytest.mark.parametrize(("down_s", "deleted_after_s"), [(60.0, 60.0), (3600.0, 90.0)])
+def test_an_instance_whose_nova_compute_is_down_is_deleted_when_that_is_back_or_given_up(
+    down_s: float, deleted_after_s: float
+) -> None:
+    world = World()
+    deployment = world.deployment(APP)
+    (app,) = world.run(deployment.deploy({}, None))
+    host = world.host_of(app.active)
+    world.cloud.compute.machines.stop_service(host)
+    world.clock.advance(1.0)
+    world.clock.call_later(down_s, lambda: world.cloud.compute.machines.start_service(host))
+    began = world.clock.now()
+
+    task = start(world.clock, world.workers, deployment.remove())
+    world.clock.run_until(lambda: not task.running, began + 300.0)
+
+    assert task.outcome is not None
+    assert task.outcome.get() == []
+    assert deleted_after_s <= world.clock.now() - began < deleted_after_s + 10.0
+
+
 def test_what_a_crashed_run_left_is_removed_by_its_id_alone() -> None:
     world = World()
     before = inventory(world)
