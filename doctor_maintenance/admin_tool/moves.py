@@ -3,7 +3,7 @@
 
 Nova answers 202 and does the rest later, or not at all; a call that failed may have worked, and one that
 worked may have failed since. So each round looks at the instance and decides from what is seen alone
-(:func:`next_step`), which also makes a move safe to take up again after a restart.
+(``next_steps``), which also makes a move safe to take up again after a restart.
 """
 
 from __future__ import annotations
@@ -11,33 +11,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 
 from doctor_maintenance.admin_tool.calls import CloudCalls, Server
 from doctor_maintenance.admin_tool.memos import Memos
+from doctor_maintenance.admin_tool.next_steps import GONE, Step, next_step, settled
 from doctor_maintenance.admin_tool.patience import patiently
 from doctor_maintenance.clock import Clock
 from doctor_maintenance.exceptions import CloudError
 from doctor_maintenance.flow import Flow, blocking, callback, wait
 from doctor_maintenance.planning.commands import MoveInstance
 from doctor_maintenance.planning.events import CommandFailed, InstanceGone, InstanceMoved
-from doctor_maintenance.protocol import Action
 from doctor_maintenance.workers import Outcome, Workers
 
 LOG = logging.getLogger(__name__)
 
-_GONE = frozenset({"DELETED", "SOFT_DELETED"})
-_RESTING = frozenset({"ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "RESCUE", "SHELVED"})
-_LIVE = frozenset({"ACTIVE", "PAUSED"})
-_COLD = frozenset({"ACTIVE", "SHUTOFF"})
-_MOVING = frozenset(
-    {"resize_prep", "resize_migrating", "resize_migrated", "resize_finish", "migrating"}
-)
-"""Tasks that are a migration's."""
-
 _NOT_BEGUN = frozenset({"resize_prep", "migrating"})
-"""The tasks of them that the API sets, before anybody has begun."""
+"""The tasks that Nova's API sets, before anybody has begun with a migration."""
 
 _STUCK_S = 10.0
 """How long an instance in ERROR may have the task of its migration before nobody works on that any more, in seconds."""
@@ -47,66 +37,6 @@ _ABORT_WAIT_S = 30.0
 _RECOVERY_WAIT_S = 120.0
 _BUSY_TRIES = 5
 _BUSY_WAIT_S = 1.0
-
-
-class Step(StrEnum):
-    """What to do about an instance, as it looks now."""
-
-    WAIT = "WAIT"
-    LIVE_MIGRATE = "LIVE_MIGRATE"
-    MIGRATE = "MIGRATE"
-    CONFIRM = "CONFIRM"
-    STUCK = "STUCK"
-    RECOVER = "RECOVER"
-    MOVED = "MOVED"
-    GONE = "GONE"
-    UNMOVED = "UNMOVED"
-    IMMOVABLE = "IMMOVABLE"
-
-
-def next_step(
-    server: Server | None, source: str, action: Action, asked: bool, ours: bool = False
-) -> Step:
-    """Decide from what an instance looks like.
-
-    Args:
-        server: the instance, or None if Nova knows none.
-        source: the host that it is to leave.
-        action: how its project wants it to be moved.
-        asked: whether Nova was asked to move it, by this attempt (before a restart, perhaps was to be).
-        ours: whether an earlier attempt had asked: what became of the instance since is ours to mend as well.
-    """
-    if server is None or server.status in _GONE:
-        return Step.GONE
-    away = server.host != source
-    ours = asked or ours
-    if server.task:
-        stuck = ours and server.status == "ERROR" and server.task in _MOVING
-        return Step.STUCK if stuck else Step.WAIT
-    if server.status == "ERROR":
-        return Step.RECOVER if ours else Step.IMMOVABLE
-    if server.status == "VERIFY_RESIZE":
-        # On its old host and unasked for it is the owner's own resize, and his to confirm.
-        return Step.CONFIRM if away or asked else Step.UNMOVED
-    if away:
-        return Step.MOVED if _settled(server) else Step.WAIT
-    if server.status not in _RESTING:
-        return Step.WAIT
-    if asked:
-        return Step.UNMOVED
-    return _how(server.status, action)
-
-
-def _settled(server: Server) -> bool:
-    return server.status in _RESTING or server.status == "SHELVED_OFFLOADED"
-
-
-def _how(status: str, action: Action) -> Step:
-    """Choose the kind of migration that the project wants, or the one that the state allows."""
-    live, cold = status in _LIVE, status in _COLD
-    if live and (action is Action.LIVE_MIGRATE or not cold):
-        return Step.LIVE_MIGRATE
-    return Step.MIGRATE if cold else Step.IMMOVABLE
 
 
 class Watch:
@@ -163,7 +93,7 @@ class Watch:
 
     def _note(self, host: str, instance_id: str, server: Server | None) -> None:
         """Remember who has left a host, as long as there is something to wait for."""
-        if server is not None and server.host != host and (server.task or not _settled(server)):
+        if server is not None and server.host != host and (server.task or not settled(server)):
             self._away.add((host, instance_id))
         else:
             self._away.discard((host, instance_id))
@@ -409,7 +339,7 @@ class Mover:
             return CommandFailed(command.key, f"instance {instance_id}: {error}", permanent=True)
         while self._clock.now() < deadline:
             server = yield from self._look(command, server)
-            if server is None or server.status in _GONE:
+            if server is None or server.status in GONE:
                 return InstanceGone(command.key, instance_id)
             if server.status == "ACTIVE" and not server.task:
                 if server.host != command.host:

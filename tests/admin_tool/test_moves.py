@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from doctor_maintenance.admin_tool.calls import Server
-from doctor_maintenance.admin_tool.moves import Step, earlier_keys, next_step
+from doctor_maintenance.admin_tool.moves import earlier_keys
+from doctor_maintenance.admin_tool.next_steps import Step, next_step
 from doctor_maintenance.protocol import Action
 
 HERE, AWAY = "compute1", "compute2"
