@@ -73,7 +73,7 @@ def test_a_busy_cloud_is_not_asked_before_the_time_that_it_named() -> None:
 
 def test_a_slow_answer_holds_up_nobody_else() -> None:
     two = replace(
-        ONE_HOST, applications=(Application("blue", singles=1), Application("red", singles=1))
+        ONE_HOST, applications=(Application("blue", singles=2), Application("red", singles=2))
     )
     slow = {**MOVE_ADDRESS, "project": "{project}"}
     played = playing([Fault("api_slow", slow, {"delay_s": 8.0}, times=1)], two)
