@@ -27,6 +27,7 @@ from lab.guests.commands import call, said
 from lab.guests.host import INIT_PIPE, SHIMS, SHIMS_IN_HOST, SWITCH, Host, Service
 from lab.guests.keeping import Keeper
 from lab.guests.network import INTERFACES
+from lab.guests.taps import Watch
 from lab.guests.words import from_words
 
 LOG = logging.getLogger(__name__)
@@ -190,6 +191,8 @@ def _serve(pipe: int, dead: int, keeper: Keeper) -> int:
     waiting = select.poll()
     waiting.register(pipe, select.POLLIN)
     waiting.register(dead, select.POLLIN)
+    taps = Watch()
+    waiting.register(taps, select.POLLIN)
     while True:
         _reap(keeper)
         for service in keeper.due():
@@ -200,6 +203,8 @@ def _serve(pipe: int, dead: int, keeper: Keeper) -> int:
                 return REBOOT
             if ready == dead:
                 os.read(dead, 4096)
+            if ready == taps.fileno():
+                taps.changed()
 
 
 def _reap(keeper: Keeper) -> None:
