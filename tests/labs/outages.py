@@ -7,6 +7,7 @@ is broken "after some seconds", which would be another moment on every machine.
 
 from __future__ import annotations
 
+import functools
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -44,11 +45,12 @@ def settings_of(lab: Lab) -> Settings:
     return config.load(files=[str(lab.settings_file)], environ={})
 
 
-def daemon_of(lab: Lab, name: str) -> Daemon:
-    """Return what a daemon of a lab is."""
+@functools.cache
+def daemons_of(lab: Lab) -> Mapping[str, Daemon]:
+    """Return what the daemons of a lab are, by name."""
     site = site_of(lab)
     services = catalogue.services_of(site, catalogue.parts_of(site))
-    return next(each for service in services for each in service.daemons if each.name == name)
+    return {daemon.name: daemon for service in services for daemon in service.daemons}
 
 
 def kill(lab: Lab, name: str) -> None:
@@ -63,7 +65,7 @@ def kill(lab: Lab, name: str) -> None:
 
 def start(lab: Lab, name: str) -> None:
     """Start a daemon again, as an init system would, and wait until it serves."""
-    daemon = daemon_of(lab, name)
+    daemon = daemons_of(lab)[name]
     daemons.wait_ready(lab, daemon, daemons.start(lab, daemon))
 
 

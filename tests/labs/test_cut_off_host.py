@@ -23,7 +23,12 @@ EMPTIED = Scenario(
     applications=(Application("app", singles=0),),
     max_hosts=1,
     rules={"settle_s": 20.0},  # in which it is looked into, and cut off
-    expected=Expected(SessionState.MAINTENANCE_FAILED, HostState.MAINTENANCE_FAILED, clauses=()),
+    expected=Expected(
+        SessionState.MAINTENANCE_FAILED,
+        HostState.MAINTENANCE_FAILED,
+        allowed_gap_s=0.2,  # of the switch-over, on a machine that is too busy; it is not what is tried here
+        clauses=(),
+    ),
 )
 
 
