@@ -106,7 +106,7 @@ class _Attempt:
     asked: bool = False
     ours: bool = False
     live: bool = False
-    stuck_since: float | None = None
+    stuck: tuple[str, float] | None = None
     confirmed_at: float | None = None
     aborted: bool = False
     trouble: str = ""
@@ -200,7 +200,8 @@ class Mover:
                 yield from self._explain(command.instance_id, attempt)
                 return self._failed(command, server, attempt)
             case Step.STUCK:
-                yield from self._free(command.instance_id, attempt)
+                assert server is not None
+                yield from self._free(server, attempt)
             case Step.RECOVER:
                 return (yield from self._recover(command, server))
             case Step.CONFIRM:
@@ -252,19 +253,19 @@ class Mover:
             attempt.confirmed_at = now
             yield from self._try(attempt, lambda: self._calls.confirm(instance_id))
 
-    def _free(self, instance_id: str, attempt: _Attempt) -> Flow[None]:
+    def _free(self, server: Server, attempt: _Attempt) -> Flow[None]:
         """Let go of a task that nobody works on: Nova refuses even a reboot until then.
 
         A nova-compute that was killed clears the task of an instance when it starts, and then takes from its queue
         what it was to do for the migration: that fails, and leaves ERROR with a task (seen with nova 34.0.0).
         """
         now = self._clock.now()
-        if attempt.stuck_since is None:
-            attempt.stuck_since = now
-        elif now - attempt.stuck_since >= _STUCK_S:
-            attempt.stuck_since = None
-            LOG.warning("instance %s is in ERROR with a task that does not end", instance_id)
-            yield from self._try(attempt, lambda: self._calls.end_task(instance_id, "error"))
+        if attempt.stuck is None or attempt.stuck[0] != server.task:
+            attempt.stuck = (server.task, now)
+        elif now - attempt.stuck[1] >= _STUCK_S:
+            attempt.stuck = None
+            LOG.warning("instance %s is in ERROR with a task that does not end", server.instance_id)
+            yield from self._try(attempt, lambda: self._calls.end_task(server.instance_id, "error"))
 
     def _give_up(self, server: Server | None, attempt: _Attempt) -> Flow[None]:
         """Give a migration up; a cold one cannot be aborted, but may still come to an end that needs us."""

@@ -89,7 +89,8 @@ def test_a_nova_compute_that_is_killed_before_its_part_of_a_migration_loses_noth
         start(broken, compute(host))
 
         assert_passed(play.report())
-        assert len({record["migration_id"] for record in play.records("migration")}) > 1
+        # What is left of the first attempt depends on when its part is taken up; it never comes to a good end.
+        assert "expected it to leave" in play.log("admin-tool")
 
 
 def _waits(record: Record) -> bool:
