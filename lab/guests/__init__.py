@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def parts(site: Site) -> Parts:
     """Return the parts of a lab of this kind."""
-    from lab.guests.parts import parts as of
+    from lab.guests import assembly
 
-    return of(site)
+    return assembly.parts(site)
 
 
 def clear(lab: Lab) -> None:

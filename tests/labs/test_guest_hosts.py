@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from lab import catalogue
 from lab.guests import compute, ovn, supervisor
 from lab.guests.host import SHIMS, Host
 from lab.guests.network import GATEWAY, Network, taken
 from lab.guests.words import from_words, to_words
 from lab.layout import Kind, Lab, named
+from lab.site import Site
 
 
 @pytest.fixture
@@ -202,3 +204,9 @@ def test_host_refuses_what_it_cannot_do_and_says_what_it_can() -> None:
 
         assert done.returncode == 1
         assert "a host of the lab knows" in done.stderr
+
+
+def test_what_the_kind_adds_may_be_asked_for_twice(lab: Lab) -> None:
+    site = Site(lab, "x7-unsaid")
+    assert catalogue.parts_of(site).services
+    assert catalogue.parts_of(site).services
