@@ -213,6 +213,19 @@ class Host:
         return words[1:]
 
     @property
+    def tunnel_ends(self) -> Mapping[str, str]:
+        """The other ends of its tunnels: the MAC address by the IP address.
+
+        User-space Open vSwitch drops what is sent to an end whose MAC address it has to ask for, where a kernel keeps
+        it until the answer is there. A probe was lost so when a switch-over led to a host for the first time.
+        """
+        others = [name for name in self.network.hosts if name != self.name]
+        return {
+            str(self.network.tunnels_of(name).ip): self.network.tunnel_mac_of(name)
+            for name in others
+        }
+
+    @property
     def tunnels(self) -> IPv4Interface:
         """The address of its bridge ``br-tun``."""
         return self.network.tunnels_of(self.name)

@@ -60,7 +60,7 @@ def main(words: Sequence[str]) -> int:
     keeper = Keeper(partial(_start, host), WallClock().now, LOG.warning)
     _start_all(host, addresses, keeper)
     write(host.ready, host.boot_id.read_text(encoding="ascii"))
-    return _serve(pipe, dead, keeper)
+    return _serve(host, pipe, dead, keeper)
 
 
 def _mount(mounts: Mapping[Path, Path]) -> None:
@@ -102,13 +102,14 @@ def _start_all(host: Host, addresses: Mapping[str, str], keeper: Keeper) -> None
     _set(*host.switch_bridges(addresses))
     call("ip", "link", "set", "br-tun", "addrgenmode", "none", "up")
     call("ip", "address", "add", str(host.tunnels), "dev", "br-tun")
+    _know_tunnel_ends(host)
     keeper.begin(controller)
     _no_null_translation()
     for path in host.sockets:
         _until(partial(_answers, path), f"{path} to answer")
 
 
-def _begin_again(service: Service, keeper: Keeper) -> None:
+def _begin_again(host: Host, service: Service, keeper: Keeper) -> None:
     if service.name != SWITCH:
         keeper.begin(service)
         return
@@ -116,7 +117,16 @@ def _begin_again(service: Service, keeper: Keeper) -> None:
     for record in _capabilities():
         _set("--no-wait", "remove", "datapath", record.split(",")[0], "capabilities", _NULL_SNAT)
     keeper.begin(service)
+    _set("init")  # it answers when the switch has its bridges
+    _know_tunnel_ends(host)
     _no_null_translation()
+
+
+def _know_tunnel_ends(host: Host) -> None:
+    """Tell the switch where the other ends of tunnels are, and to remember it for as long as it can: an hour unused."""
+    call("ovs-appctl", "tnl/neigh/aging", "3600")
+    for address, mac in host.tunnel_ends.items():
+        call("ovs-appctl", "tnl/neigh/set", "br-tun", address, mac)
 
 
 def _no_null_translation() -> None:
@@ -186,7 +196,7 @@ def _until(ready: Callable[[], bool], what: str) -> None:
         pause.wait(_LOOK_S)
 
 
-def _serve(pipe: int, dead: int, keeper: Keeper) -> int:
+def _serve(host: Host, pipe: int, dead: int, keeper: Keeper) -> int:
     """Take the dead, and start what is to run, until somebody asks for a reboot."""
     waiting = select.poll()
     waiting.register(pipe, select.POLLIN)
@@ -196,7 +206,7 @@ def _serve(pipe: int, dead: int, keeper: Keeper) -> int:
     while True:
         _reap(keeper)
         for service in keeper.due():
-            _begin_again(service, keeper)
+            _begin_again(host, service, keeper)
         wait_s = keeper.wait_s
         for ready, _ in waiting.poll(None if wait_s is None else wait_s * 1000 + 1):
             if ready == pipe and os.read(pipe, 4096).split() == [b"reboot"]:

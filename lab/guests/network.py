@@ -93,6 +93,10 @@ class Network:
         """Return a host's end of its tunnels."""
         return _in(self.tunnels, self._number(host))
 
+    def tunnel_mac_of(self, host: str) -> str:
+        """Return the MAC address of a host's end of its tunnels: it follows from the IP address, so all know it."""
+        return ":".join(f"{byte:02x}" for byte in (0x02, 0, *self.tunnels_of(host).ip.packed))
+
     @property
     def machine_links(self) -> Mapping[str, str]:
         """The machine's own interfaces: by that of a host in the same network, the name."""
@@ -142,6 +146,7 @@ class Network:
         """Return the commands of ip(8) in a host."""
         return [
             "link set lo up",
+            f"link set {TUNNELS} address {self.tunnel_mac_of(host)}",
             *(f"link set {kind} addrgenmode none up" for kind in _SWITCHES),
             f"addr add {_in(self.management, self._number(host))} dev {MANAGEMENT}",
         ]

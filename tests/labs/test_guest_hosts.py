@@ -206,6 +206,16 @@ def test_host_refuses_what_it_cannot_do_and_says_what_it_can() -> None:
         assert "a host of the lab knows" in done.stderr
 
 
+def test_a_host_knows_the_other_ends_of_its_tunnels_and_no_two_are_the_same(lab: Lab) -> None:
+    network = Network(lab)
+    macs = {network.tunnel_mac_of(name) for name in network.hosts}
+    assert len(macs) == len(network.hosts)
+    for name in network.hosts:
+        ends = Host(lab, name).tunnel_ends
+        assert set(ends.values()) == macs - {network.tunnel_mac_of(name)}
+        assert f"link set tun0 address {network.tunnel_mac_of(name)}" in network.host_commands(name)
+
+
 def test_what_the_kind_adds_may_be_asked_for_twice(lab: Lab) -> None:
     site = Site(lab, "x7-unsaid")
     assert catalogue.parts_of(site).services

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 from collections.abc import Callable
@@ -77,6 +78,11 @@ def test_switches_know_the_way_to_the_other_ends_of_tunnels(guests: Lab) -> None
     for name in guests.hosts:
         routes = on(Host(guests, name), "ovs-appctl ovs/route/show").stdout
         assert f"{network.tunnels} dev br-tun" in routes
+        known = on(Host(guests, name), "ovs-appctl tnl/neigh/show").stdout
+        for other in network.hosts:
+            if other != name:
+                line = rf"{network.tunnels_of(other).ip}\s+{network.tunnel_mac_of(other)}\s+br-tun"
+                assert re.search(line, known), known
 
 
 def test_switches_do_not_commit_translations_to_nothing(guests: Lab) -> None:
