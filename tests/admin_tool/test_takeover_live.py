@@ -34,6 +34,9 @@ from doctor_maintenance.settings import Settings
 pytestmark = pytest.mark.slow
 
 SCENARIO = replace(load_scenarios()["full_maintenance"], max_hosts=1)
+AFFECTED = 2
+"""How many instances are on its host: the active one and a single one."""
+
 LEASE_S = 3.0
 LOOK_S = 0.1
 FOUND_OUT_S = 4 * LEASE_S
@@ -107,10 +110,14 @@ def send(
 
 
 def pause(until_seen: Callable[[Record], bool]) -> Callable[[PairStage], Flow[None]]:
-    """Hold the first admin tool up from the reply until something is seen."""
+    """Hold the first admin tool up while instances move, until something is seen.
+
+    Nova has been asked for all moves by then: what a tool is just about to ask for when it is held up, it asks for
+    afterwards, and no fence of ours is in between.
+    """
 
     def meanwhile(stage: PairStage) -> Flow[None]:
-        yield from until(stage, replied)
+        yield from until(stage, all_move())
         yield from stop_between_writes(stage)
         yield from until(stage, until_seen)
         os.kill(stage.first.pid, signal.SIGCONT)
@@ -122,6 +129,7 @@ def stop_between_writes(stage: PairStage) -> Flow[None]:
     """Stop the first admin tool while it writes nothing: SQLite's lock is the process's, for as long as it is there."""
     while True:
         os.kill(stage.first.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, stage.first.pid, os.WSTOPPED)  # until then it may begin to write
         with closing(sqlite3.connect(stage.journal, timeout=0.0)) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -136,6 +144,18 @@ def finds_out(stage: PairStage) -> Flow[None]:
     deadline = stage.clock.now() + FOUND_OUT_S
     while "is let go" not in stage.said("first") and stage.clock.now() < deadline:
         yield from wait(LOOK_S)
+
+
+def all_move() -> Callable[[Record], bool]:
+    """Return whether both instances on the host are being moved."""
+    moving: set[str] = set()
+
+    def seen(record: Record) -> bool:
+        if record["kind"] == "migration":
+            moving.add(record["instance_id"])
+        return len(moving) == AFFECTED
+
+    return seen
 
 
 def over(record: Record) -> bool:
