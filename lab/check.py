@@ -36,10 +36,11 @@ _TESTS: Mapping[Kind, Mapping[str, tuple[str, ...]]] = {
         # Most of it waits for the cloud, so three at a time; but what disables a host does so alone.
         "contract": ("-n", "3", "--dist", "loadfile", "-m", "not operator", "tests/cloud"),
         "contract of the operator": ("-m", "operator", "tests/cloud"),
-        "the lab itself": ("-m", "lab", "tests/labs"),
+        "the lab itself": ("-m", "lab and not outage", "tests/labs"),
     },
-    Kind.GUESTS: {"the lab itself": ("-m", "lab", "tests/labs")},
+    Kind.GUESTS: {"the lab itself": ("-m", "lab and not outage", "tests/labs")},
 }
+_OUTAGES = {"outages": ("-m", "lab and outage", "tests/labs")}
 _SCENARIOS: Mapping[Kind, tuple[str, ...]] = {
     Kind.CONTROL_PLANE: ("full_maintenance", "reboot", "canceled"),
     Kind.GUESTS: ("full_maintenance",),
@@ -54,6 +55,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--required", action="store_true", help="exit 3, not 0, where no lab can be"
     )
+    parser.add_argument(
+        "--outages", action="store_true", help="break services in the middle of sessions as well"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the lab up, to look at it")
     args = parser.parse_args(words)
     kinds = [Kind(name) for name in args.kind or list(Kind)]
@@ -65,7 +69,7 @@ def main(words: Sequence[str] | None = None) -> int:
     labs = [named(kind, f"check-{kind}") for kind in kinds if kind not in left_out]
     try:
         with _alone(labs):
-            good = [_Check(lab, args.keep).all() for lab in labs]
+            good = [_Check(lab, args.keep, args.outages).all() for lab in labs]
     except PreconditionError as error:
         _say(str(error))
         return 3
@@ -81,6 +85,7 @@ class _Check:
 
     lab: Lab
     keep: bool
+    outages: bool
 
     def all(self) -> bool:
         began = WallClock().now()
@@ -102,9 +107,9 @@ class _Check:
         return good
 
     def _tests(self) -> bool:
+        wanted = {**_TESTS[self.lab.kind], **(_OUTAGES if self.outages else {})}
         passed = [
-            self._call(f"tests, {what}", ["-m", *_PYTEST, *words])
-            for what, words in _TESTS[self.lab.kind].items()
+            self._call(f"tests, {what}", ["-m", *_PYTEST, *words]) for what, words in wanted.items()
         ]
         return all(passed)
 

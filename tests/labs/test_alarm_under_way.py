@@ -17,7 +17,7 @@ from lab.layout import Lab
 from labs.outages import kill, settings_of, start
 from labs.receiver import Receiver
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.outage]
 
 NOTIFIER = "aodh-notifier"
 POSTED_S = 30.0

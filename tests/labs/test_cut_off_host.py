@@ -15,7 +15,7 @@ from lab.guests.network import MANAGEMENT, Network, _port
 from lab.layout import Kind, Lab
 from labs.outages import Playing, Record, mend, why
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.outage]
 
 EMPTIED = Scenario(
     name="cut_off",
