@@ -8,6 +8,7 @@ finds there: the admin tool takes no second, different reply, and what was taken
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -34,6 +35,9 @@ from sample_app_manager.switching import Switching
 
 LOG = logging.getLogger(__name__)
 
+_PRESSING = 0.2
+"""The last part of its time in which an announcement is refused that cannot wait any longer."""
+
 
 class Handling:
     """Handles the notifications of one project.
@@ -48,6 +52,7 @@ class Handling:
         rules: what the application wants.
         manners: how it replies.
         waits: limits.
+        waiting: the entries that are handled after the present one.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Handling:
         rules: Rules,
         manners: Manners,
         waits: Waits,
+        waiting: Callable[[], Sequence[Entry]] = tuple,
     ) -> None:
         self._clock = clock
         self._workers = workers
@@ -72,6 +78,7 @@ class Handling:
         self._rules = rules
         self._manners = manners
         self._waits = waits
+        self._waiting = waiting
 
     def handle(self, entry: Entry) -> Flow[None]:
         """Do what is left to be done about a notification."""
@@ -156,6 +163,7 @@ class Handling:
         )
         try:
             while work.running and self._clock.now() < reply_by(entry.notification):
+                yield from self._refuse_pressing()
                 yield from flow.wait(self._waits.poll_s)
             if work.outcome is not None and entry.phase is Phase.WORKING:
                 assert entry.reply is not None, "nothing is built anew without a reply"
@@ -163,11 +171,26 @@ class Handling:
                 self._memory.keep(entry)
             yield from self._reply(entry)
             while work.running:
+                yield from self._refuse_pressing()
                 yield from flow.wait(self._waits.poll_s)
         finally:
             work.cancel()
         assert work.outcome is not None
         self._rebuilt(entry, work.outcome.get())
+
+    def _refuse_pressing(self) -> Flow[None]:
+        """Refuse what waits for us and will be decided without us soon.
+
+        Without a reply the operator moves by default, and what he moves may serve together with what is being built.
+        """
+        if self._rules.silent:
+            return
+        for entry in self._waiting():
+            if entry.phase is Phase.NOTED and is_pressing(entry, self._clock.now()):
+                plan = refusal(entry.notification, "other instances are being built anew first")
+                entry.phase, entry.reply, entry.detail = Phase.WORKING, plan.reply, plan.reasons[0]
+                self._memory.keep(entry)
+                yield from self._reply(entry)
 
     def _rebuilt(self, entry: Entry, recreated: Recreated) -> None:
         for problem in recreated.problems:
@@ -195,6 +218,13 @@ class Handling:
     def _end(self, entry: Entry, phase: Phase, detail: str) -> None:
         entry.phase, entry.detail = phase, detail
         self._memory.keep(entry)
+
+
+def is_pressing(entry: Entry, now: float) -> bool:
+    """Return whether an announcement has little time left until its default action."""
+    by = reply_by(entry.notification)
+    planned = entry.notification.state is NotificationState.PLANNED_MAINTENANCE
+    return planned and by < float("inf") and now >= by - _PRESSING * (by - entry.received_at)
 
 
 def _still_wanted(begun: tuple[SwitchOver, ...], plan: Plan, view: View) -> tuple[SwitchOver, ...]:

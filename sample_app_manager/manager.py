@@ -98,6 +98,7 @@ class Manager:
             rules=rules or Rules(),
             manners=manners or GoodManners(),
             waits=self._waits,
+            waiting=lambda: tuple(self._queue),
         )
         self._catching_up = CatchingUp(
             clock,

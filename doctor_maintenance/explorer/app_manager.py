@@ -21,6 +21,7 @@ from doctor_maintenance.protocol import (
     Verdict,
 )
 from doctor_maintenance.simulator.records import BootRequest
+from sample_app_manager.handling import is_pressing
 from sample_app_manager.policy import (
     Instance,
     Plan,
@@ -115,6 +116,9 @@ class AppManager:
         if self._job is not None or not self._queue:
             return
         entry = self._queue.popleft()
+        if entry.phase is Phase.REPLIED:  # refused while it waited
+            self._next()
+            return
         self._job = Job(self._stage.clock, self._handle(entry), self._handled)
 
     def _handled(self, nothing: None) -> None:
@@ -257,6 +261,7 @@ class AppManager:
             new = self._stage.compute.boot(self.project_id, request)[0]
             deadline = self._stage.clock.now() + _BUILD_S
             while new.status not in ("ACTIVE", "ERROR") and self._stage.clock.now() < deadline:
+                yield from self._refuse_pressing()
                 yield _POLL_S
             if new.status == "ACTIVE":
                 self._stage.addresses.replaced(instance_id, new.instance_id)
@@ -265,10 +270,22 @@ class AppManager:
             yield _AGAIN_S
         self._world.hurt.add(self.project_id)
 
+    def _refuse_pressing(self) -> Work:
+        if self._rules.silent or self._plan.manner is Manner.LATE:
+            return
+        for entry in tuple(self._queue):
+            if entry.phase is Phase.NOTED and is_pressing(entry, self._stage.clock.now()):
+                entry.phase = Phase.WORKING
+                plan = refusal(entry.notification, "other instances are being built anew first")
+                assert plan.reply is not None
+                yield from self._answer(entry.notification, plan.reply)
+                entry.phase = Phase.REPLIED
+
     def _delete(self, instance_id: str) -> Work:
         yield self._stage.latency()
         self._stage.delete_for_owner(instance_id)
         while instance_id in self._stage.compute.instances:
+            yield from self._refuse_pressing()
             yield _POLL_S
 
     # Replying, rightly and otherwise.

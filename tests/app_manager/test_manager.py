@@ -232,6 +232,34 @@ def test_the_reply_is_in_time_even_if_building_anew_is_not() -> None:
     assert set(world.manager.entries[0].recreated) == {single}
 
 
+def test_what_waits_for_instances_being_built_is_refused_before_it_is_decided_without_us() -> None:
+    world = AppWorld(Rules(Action.OWN_ACTION), profile="realistic")
+    app = world.app
+    world.admin_tool.instance_ids = [app.standby]
+    told_at = world.clock.now()
+    world.post(world.notification(reply_in_s=60.0))
+    world.post(world.notification(number=2, reply_in_s=4.0), message_id="message-2")
+    world.clock.run_until(lambda: bool(world.admin_tool.replies), told_at + 60)
+
+    assert told_at + 2.0 < world.clock.now() < told_at + 4.0
+    assert world.admin_tool.replies[0]["state"] == "NACK_PLANNED_MAINTENANCE"
+    world.settle()
+    assert [reply["state"] for reply in world.admin_tool.replies[1:]] == ["ACK_PLANNED_MAINTENANCE"]
+    assert world.answering(app.address) == app.active
+    assert set(world.manager.entries[0].recreated) == {app.standby}
+
+
+def test_what_can_wait_for_instances_being_built_waits() -> None:
+    world = AppWorld(Rules(Action.OWN_ACTION), profile="realistic")
+    app = world.app
+    world.admin_tool.instance_ids = [app.singles[0]]
+    world.post(world.notification(reply_in_s=60.0))
+    world.post(world.notification(number=2, reply_in_s=60.0), message_id="message-2")
+    world.settle()
+    states = [reply["state"] for reply in world.admin_tool.replies]
+    assert states == ["ACK_PLANNED_MAINTENANCE"] * 2
+
+
 def test_an_instance_that_cannot_be_built_anew_is_left_to_the_admin_tool() -> None:
     world = AppWorld(Rules(Action.OWN_ACTION))
     single = world.app.singles[0]
