@@ -223,9 +223,8 @@ class Memory:
             ]
             for instance_id in left:
                 del entry.placements[instance_id]
-            if (
-                left
-            ):  # written down, or it would be leaving again if it came back while we were restarted
+            if left:
+                # Or it would be leaving again if it came back while we were restarted.
                 self._keep(entry)
             leaving.update(entry.placements)
         return frozenset(leaving)

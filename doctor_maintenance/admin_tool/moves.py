@@ -235,10 +235,9 @@ class Mover:
             LOG.warning("instance %s: %s", command.instance_id, error)
             attempt.trouble = str(error)
             if error.status is not None and error.status < 500 and error.status != 404:
-                refused = (error.status, True) in (
-                    (400, "No valid host" in str(error)),
-                    (409, "unavailable at this time" in str(error)),  # nova-compute is down
-                )
+                no_room = error.status == 400 and "No valid host" in str(error)
+                compute_down = error.status == 409 and "unavailable at this time" in str(error)
+                refused = no_room or compute_down
                 return CommandFailed(
                     command.key, str(error), error.permanent and not refused, refused=refused
                 )
