@@ -23,6 +23,7 @@ _NEXT_BEST = (Action.LIVE_MIGRATE, Action.MIGRATE, Action.OWN_ACTION)
 """What is asked for if the wanted action is not allowed; the gentlest first."""
 
 _BEING_MOVED = frozenset({"MIGRATING", "RESIZE", "VERIFY_RESIZE", "REVERT_RESIZE"})
+_STOPPED = frozenset({"SHUTOFF", "ERROR", "PAUSED", "SUSPENDED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ def _agree(
 
 
 def _one_at_a_time(service: Service, affected: Collection[str], view: View) -> None:
-    """Refuse to have a member touched while another one is, for the sake of another session."""
+    """Refuse to have a member touched while another one is, or does not run."""
     touched = [member for member in service.members if member in affected]
     for member in service.members:
         other = view.instances.get(member)
@@ -217,6 +218,11 @@ def _one_at_a_time(service: Service, affected: Collection[str], view: View) -> N
             raise _RefusalError(
                 f"{member} serves {service.address} together with {touched[0]} and is on its way elsewhere:"
                 " one of them at a time"
+            )
+        if other.status in _STOPPED:
+            raise _RefusalError(
+                f"{member} serves {service.address} together with {touched[0]} and is {other.status}:"
+                " nothing could take over; start it first"
             )
 
 

@@ -40,6 +40,14 @@ def view(active: str | None = "act", **statuses: str) -> View:
     return View(instances, (Service(ADDRESS, ("act", "stby"), active),))
 
 
+def without_standby() -> View:
+    seen = view()
+    return View(
+        {name: instance for name, instance in seen.instances.items() if name != "stby"},
+        seen.services,
+    )
+
+
 def actions(plan: Plan) -> dict[str, Action]:
     assert plan.reply is not None
     assert plan.reply.verdict is Verdict.ACK
@@ -63,8 +71,22 @@ def test_every_affected_instance_has_an_instruction() -> None:
     assert actions(plan) == {"single-1": Action.LIVE_MIGRATE, "single-2": Action.LIVE_MIGRATE}
 
 
-def test_a_standby_that_does_not_run_is_not_switched_to() -> None:
-    plan = decide(PLANNED, ["act"], view(stby="SHUTOFF"), Rules(Action.MIGRATE))
+@pytest.mark.parametrize("status", ["SHUTOFF", "ERROR", "PAUSED", "SUSPENDED"])
+def test_an_active_member_whose_standby_does_not_run_is_not_touched(status: str) -> None:
+    plan = decide(PLANNED, ["act"], view(stby=status), Rules(Action.LIVE_MIGRATE))
+    assert plan.switch_overs == ()
+    assert plan.reply is not None
+    assert plan.reply.verdict is Verdict.NACK
+    assert f"stby serves {ADDRESS} together with act and is {status}" in plan.reasons[0]
+
+
+def test_a_standby_that_does_not_run_may_itself_be_moved() -> None:
+    plan = decide(PLANNED, ["stby"], view(stby="SHUTOFF"), Rules(Action.MIGRATE))
+    assert actions(plan) == {"stby": Action.MIGRATE}
+
+
+def test_an_active_member_whose_standby_is_gone_is_moved_while_it_runs() -> None:
+    plan = decide(PLANNED, ["act"], without_standby(), Rules(Action.MIGRATE))
     assert plan.switch_overs == ()
     assert actions(plan) == {"act": Action.LIVE_MIGRATE}
 
@@ -79,7 +101,7 @@ def test_maintenance_that_would_stop_the_service_is_refused() -> None:
     plan = decide(
         replace(PLANNED, allowed_actions=(Action.MIGRATE,)),
         ["act", "single-1"],
-        view(stby="ERROR"),
+        without_standby(),
         Rules(Action.MIGRATE),
     )
     assert plan.reply is not None
@@ -139,7 +161,7 @@ def test_own_action_builds_the_affected_instances_anew() -> None:
 
 
 def test_an_active_member_without_standby_is_not_built_anew() -> None:
-    plan = decide(PLANNED, ["act", "single-1"], view(stby="ERROR"), Rules(Action.OWN_ACTION))
+    plan = decide(PLANNED, ["act", "single-1"], without_standby(), Rules(Action.OWN_ACTION))
     assert plan.recreate == ("single-1",)
     assert actions(plan)["act"] is Action.LIVE_MIGRATE
 
