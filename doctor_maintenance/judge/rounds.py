@@ -247,7 +247,14 @@ def _round_of(
     if not message.says(NotificationState.PLANNED_MAINTENANCE):
         of_one = [part for part in fitting if _is_about_the_same(part, message)]
         return (of_one or fitting)[-1]
-    return next((part for part in fitting if _has_instance(part, message, mine)), fitting[0])
+    likely = [part for part in fitting if _has_instance(part, message, mine)] or fitting
+    return next((part for part in likely if not _is_of_another(part, message)), likely[0])
+
+
+def _is_of_another(part: Round, message: Message) -> bool:
+    """Return whether a round has messages of other sessions only, as one of a host that an operator disabled may."""
+    told = {other.content.session_id for other in part.told_host + part.told_projects}
+    return bool(told) and message.content.session_id not in told
 
 
 def _is_about_the_same(part: Round, message: Message) -> bool:
