@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import assert_never
 
-from doctor_maintenance.admin_tool.calls import CloudCalls
+from doctor_maintenance.admin_tool.calls import CloudCalls, Server
 from doctor_maintenance.admin_tool.host_side import HostSide
 from doctor_maintenance.admin_tool.journal import JournalError
 from doctor_maintenance.admin_tool.moves import Mover
@@ -115,7 +115,7 @@ class Actions:
         servers = yield from patiently(lambda: self.calls.servers_on(command.host))
         subscribed = yield from patiently(self.calls.subscribed_projects)
         instances = tuple(
-            SeenInstance(item.instance_id, item.project_id, item.status)
+            SeenInstance(item.instance_id, item.project_id, _status_at_rest(item))
             for item in sorted(servers, key=lambda item: item.instance_id)
             if item.status not in _NOT_THERE
         )
@@ -126,3 +126,8 @@ class Actions:
         event_type, payload = notification.event_type.value, notification.to_wire()
         yield from callback(partial(self.notifier.publish, command.key, event_type, payload))
         return saw.Done(command.key)
+
+
+def _status_at_rest(server: Server) -> str:
+    """Return the status; of one that another session moves and that is off, what it will be."""
+    return "SHUTOFF" if server.off and server.status != "ACTIVE" else server.status

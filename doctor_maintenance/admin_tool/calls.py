@@ -61,6 +61,7 @@ class Server:
         status: ``ACTIVE`` and the like.
         task: the task state, or empty.
         vm_state: what it is but for its task: ``active`` also while it is moved.
+        off: whether Nova says that its guest is shut down (its ``power_state``).
     """
 
     instance_id: str
@@ -69,8 +70,10 @@ class Server:
     status: str
     task: str = ""
     vm_state: str = ""
+    off: bool = False
 
 
+_POWER_SHUTDOWN = 4
 _HOST_NOT_CHOSEN = ("accepted", "pre-migrating")
 """The statuses of migrations before Nova wrote down where they go to."""
 
@@ -392,6 +395,7 @@ def _server(item: Mapping[str, Any]) -> Server:
         status=str(item["status"]),
         task=str(item.get("OS-EXT-STS:task_state") or ""),
         vm_state=str(item.get("OS-EXT-STS:vm_state") or ""),
+        off=item.get("OS-EXT-STS:power_state") == _POWER_SHUTDOWN,
     )
 
 

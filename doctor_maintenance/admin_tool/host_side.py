@@ -254,7 +254,9 @@ class HostSide:
 
 
 def _runs(server: Server, running: frozenset[str] | None) -> bool:
-    return server.status == "ACTIVE" and (running is None or server.instance_id in running)
+    return server.status in ("ACTIVE", "VERIFY_RESIZE") and (
+        running is None or server.instance_id in running
+    )
 
 
 def _ended(host: str, line: str, result: CommandResult) -> str:

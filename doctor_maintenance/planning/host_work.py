@@ -268,8 +268,7 @@ class HostWork:
         return self._restore(now)
 
     def _restore(self, now: float) -> list[do.Command]:
-        # What its owner had switched off stays off.
-        left = tuple(sorted(key for key, seen in self.remaining.items() if seen.status == "ACTIVE"))
+        left = tuple(sorted(key for key, seen in self.remaining.items() if seen.ran))
         if not left:
             return self._enable(now)
         self.phase = Phase.RESTORING

@@ -90,6 +90,26 @@ def test_an_instance_that_its_owner_had_switched_off_stays_off(world: Any) -> No
     assert world.status_of(instance) == "SHUTOFF"
 
 
+@pytest.mark.parametrize("off", [False, True])
+def test_an_instance_with_an_unconfirmed_move_is_as_it_was_after_the_reboot(
+    world: Any, off: bool
+) -> None:
+    world.project("blue", lambda notification, ids: dict.fromkeys(ids, "LEAVE"))
+    compute = world.cloud.compute
+    instance = world.boot("a", "blue", "compute2")
+    if off:
+        compute.stop(instance)
+        world.clock.advance(5.0)
+    compute.migrate(instance, "compute1")
+    world.clock.advance(5.0)
+    assert world.status_of(instance) == "VERIFY_RESIZE"
+
+    view = world.finish(world.begin(hosts=["compute1"], type="reboot"))
+
+    assert view["state"] == "MAINTENANCE_OVER"
+    assert compute.is_running(instance) is not off
+
+
 def test_instances_are_live_migrated_where_their_project_asks_for_it(world: Any) -> None:
     world.project("blue", lambda notification, ids: dict.fromkeys(ids, "LIVE_MIGRATE"))
     instance = world.boot("a", "blue", "compute1")

@@ -197,6 +197,27 @@ def test_full_maintenance_of_one_host_follows_the_thirteen_steps() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("status", "restored"),
+    [
+        ("VERIFY_RESIZE", True),
+        ("MIGRATING", True),
+        ("REBOOT", True),
+        ("SHUTOFF", False),
+        ("PAUSED", False),
+        ("SUSPENDED", False),
+        ("ERROR", False),
+    ],
+)
+def test_what_ran_or_was_about_to_is_to_run_again_and_what_was_off_is_not(
+    status: str, restored: bool
+) -> None:
+    """Seed 100354193: one that another session was moving to the host stayed off after the reboot."""
+    left = replace(A1, status=status)
+    play = Play(session("h1", kind=MaintenanceType.REBOOT), {"h1": [left]}, {"project-a": leave})
+    assert ("restore a1" in play.run()) is restored
+
+
 def test_instances_left_in_place_are_told_of_both_ends_and_run_again() -> None:
     play = Play(session("h1", kind=MaintenanceType.REBOOT), {"h1": [A1, B1]}, {"project-a": leave})
 
