@@ -23,6 +23,8 @@ NEEDS_SETTINGS = False
 
 _SAY_EVERY_S = 5.0
 _MAX_SHRUNK = 5
+_SHOWN = 8
+"""How many failing seeds of a clause are named."""
 _INTERRUPTED = 130
 """The exit status of a process that was interrupted, as shells have it."""
 _FEWEST_INSTANCES = 2
@@ -87,9 +89,9 @@ def _explore_many(args: argparse.Namespace, limits: Limits) -> int:
     interrupted = False
     try:
         for part in explore(parts, limits, workers):
-            for clause in sorted(set(part.failed) - set(tally.failed)):
-                seed = part.failed[clause][0]
-                print(f"FAILED {clause}: seed {seed}", file=sys.stderr, flush=True)
+            for clause, seeds in sorted(part.failed.items()):
+                shown = ", ".join(str(seed) for seed in seeds[:_SHOWN])
+                print(f"FAILED {clause}: {shown}", file=sys.stderr, flush=True)
             tally.add(part)
             if clock.now() - said >= _SAY_EVERY_S:
                 said = clock.now()
@@ -111,7 +113,7 @@ def _conclude(
         print("no defect was found")
         return _INTERRUPTED if interrupted else 0
     for clause, seeds in sorted(tally.failed.items()):
-        shown = ", ".join(str(seed) for seed in seeds[:8])
+        shown = ", ".join(str(seed) for seed in seeds[:_SHOWN])
         print(f"FAILED {clause} ({len(seeds)}): seeds {shown}\n  {tally.evidence[clause]}")
         print(f"  repeat: doctor-maintenance explore --seed {seeds[0]}{_sizes(args)}", flush=True)
     limits = Limits(hosts=args.hosts, instances=args.instances)

@@ -222,6 +222,9 @@ class AppManager:
     # Switching over.
 
     def _switch_over(self, wanted: tuple[SwitchOver, ...]) -> Generator[float, None, str]:
+        for what in wanted:
+            if not (yield from self._serves(what.to_instance)):
+                return f"{what.to_instance} cannot take over {what.address}: it does not serve"
         for number, what in enumerate(wanted):
             if not (yield from self._one(what)):
                 for done in reversed(wanted[: number + 1]):
@@ -229,6 +232,16 @@ class AppManager:
                     yield from self._one(back)
                 return f"{what.to_instance} did not take over {what.address}"
         return ""
+
+    def _serves(self, instance_id: str) -> Generator[float, None, bool]:
+        """Ask who is to take over at its own address: Nova may still say ACTIVE of one whose host is down."""
+        deadline = self._stage.clock.now() + _SWITCH_S
+        yield self._stage.latency()
+        while not self._stage.compute.is_running(instance_id):
+            if self._stage.clock.now() >= deadline:
+                return False
+            yield _POLL_S
+        return True
 
     def _one(self, what: SwitchOver) -> Generator[float, None, bool]:
         tell, addresses = self._witness.switch_over, self._stage.addresses

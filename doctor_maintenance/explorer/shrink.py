@@ -176,8 +176,14 @@ def _plainer_projects(case: Case) -> Iterator[Case]:
 
 
 def _plainer_session(case: Case) -> Iterator[Case]:
+    """Return the case with one plan plainer; all sessions have one type, as a trace knows one only."""
+    if case.session.type is not MaintenanceType.FULL:
+        full = case
+        for number, session in enumerate(case.sessions):
+            full = _with_session(full, number, replace(session, type=MaintenanceType.FULL))
+        yield full
     for number, session in enumerate(case.sessions):
-        for other in _plainer(session, SessionPlan(MaintenanceType.FULL, session.hosts)):
+        for other in _plainer(session, SessionPlan(session.type, session.hosts)):
             yield _with_session(case, number, other)
 
 

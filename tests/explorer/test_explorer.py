@@ -17,7 +17,9 @@ from doctor_maintenance.explorer.farm import Tally, chunks, explore, explore_som
 from doctor_maintenance.explorer.mutants import MUTANTS, cases
 from doctor_maintenance.explorer.report import summary
 from doctor_maintenance.explorer.run import ERROR, make_trace, verdict_of
+from doctor_maintenance.explorer.shrink import smaller
 from doctor_maintenance.explorer.tamper import Tamper
+from doctor_maintenance.protocol import MaintenanceType
 
 
 def trace_lines(case: Case) -> list[str]:
@@ -137,6 +139,16 @@ def test_a_failing_case_is_made_as_small_as_it_gets() -> None:
     assert sum(len(project.instances) for project in small.projects) <= 2
     assert small.troubles == ()
     assert len(small.session.hosts) == 1
+
+
+def test_every_smaller_case_has_sessions_of_one_type() -> None:
+    """Seed 100354193: a reboot beside full maintenance broke ``message.complete`` as well."""
+    several = (case for case in map(draw, range(400)) if case.others)
+    rebooting = [case for case in several if case.session.type is MaintenanceType.REBOOT]
+    assert rebooting
+    for case in rebooting:
+        for small in smaller(case):
+            assert len({session.type for session in small.sessions}) == 1
 
 
 def test_shrinking_the_same_case_twice_gives_the_same() -> None:
