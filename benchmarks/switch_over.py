@@ -16,31 +16,19 @@ from __future__ import annotations
 import argparse
 import secrets
 import statistics
-import sys
-import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-import requests
+from bed import Bed, add_options
 from rich.console import Console
 from rich.table import Table
 
-from doctor_maintenance.clock import WallClock
-from doctor_maintenance.cloud import connect, connect_by, http_session
-from doctor_maintenance.deployment import ApplicationSpec, DeployedApplication, Deployment, Spec
+from doctor_maintenance.deployment import ApplicationSpec, DeployedApplication
 from doctor_maintenance.deployment.service_address import NEEDS
-from doctor_maintenance.exceptions import MaintenanceError, PreconditionError
-from doctor_maintenance.flow import Flow, start
+from doctor_maintenance.exceptions import MaintenanceError
 from doctor_maintenance.leading import Reach
 from doctor_maintenance.probe import Gap, LiveProbe, ProbeConfig, ProbeProtocol, ProbeReport
-from doctor_maintenance.runner.live import LiveCloud, embedded_cloud, start_simulator
-from doctor_maintenance.settings import CloudSettings, Settings
-from doctor_maintenance.workers import ThreadWorkers
 from sample_app_manager import strategies
 from sample_app_manager.actions import ProjectCloud
 from sample_app_manager.policy import SwitchOver
@@ -97,52 +85,26 @@ class Bench:
     """Measures strategies on one cloud, which a deployment is made on for each.
 
     Args:
-        clock: real time, started.
-        workers: who blocks.
-        settings: where the cloud is, and the probe.
+        bed: the cloud.
         args: the command line.
     """
 
-    def __init__(
-        self, clock: WallClock, workers: ThreadWorkers, settings: Settings, args: argparse.Namespace
-    ) -> None:
-        self._clock = clock
-        self._workers = workers
-        self._settings = settings
+    def __init__(self, bed: Bed, args: argparse.Namespace) -> None:
+        self._bed = bed
         self._args = args
-        self._http: requests.Session = http_session()
-        self._pause = threading.Event()
 
     def measure(self, reach: Reach) -> Measured:
         """Deploy, switch to and fro, and remove what was deployed."""
-        spec = Spec(
-            run_id=secrets.token_hex(4),
-            applications=(ApplicationSpec("bench", singles=0, reach=reach),),
-            image=self._args.image,
-            external_network=self._args.external_network,
-            service_port=self._settings.probe.port,
-            hosts_needed=2,
-        )
-        operator = connect_by(self._settings.cloud, self._http)
-        cacert = self._settings.cloud.cacert
-        deployment = Deployment(
-            self._clock, operator, partial(connect, http=self._http, cacert=cacert), spec
-        )
-        try:
-            (application,) = self._run(deployment.deploy({}, None))
-            login = application.account.login
-            cloud = ProjectCloud(connect(login, http=self._http, cacert=cacert))
-            return self._to_and_fro(reach, cloud, application)
-        finally:
-            for left in self._run(deployment.remove()):
-                print(f"left behind: {left}", file=sys.stderr)
+        pair = ApplicationSpec("bench", singles=0, reach=reach)
+        with self._bed.deployed(pair) as (application, connection):
+            return self._to_and_fro(reach, ProjectCloud(connection), application)
 
     def _to_and_fro(
         self, reach: Reach, cloud: ProjectCloud, application: DeployedApplication
     ) -> Measured:
         config = ProbeConfig(
             application.address,
-            self._settings.probe.port,
+            self._bed.settings.probe.port,
             ProbeProtocol(self._args.protocol),
             rate_hz=self._args.rate,
             timeout_s=1.0,
@@ -151,16 +113,16 @@ class Bench:
         strategy = strategies.find(reach.value)
         # Both must serve before it means anything who does: an instance is active long before its guest is.
         for who, other in ((pair[0], pair[1]), (pair[1], pair[0]), (pair[0], pair[1])):
-            self._run(
+            self._bed.run(
                 strategy.switch_over(
-                    cloud, self._clock, SwitchOver(application.address, other, who)
+                    cloud, self._bed.clock, SwitchOver(application.address, other, who)
                 )
             )
-            self._until(config, {who, cloud.name(who)}, READY_S)
-        probe = LiveProbe(config, now=self._clock.now, nonce=f"bench-{secrets.token_hex(8)}")
+            self._bed.until_answered(config, {who, cloud.name(who)}, READY_S)
+        probe = LiveProbe(config, now=self._bed.clock.now, nonce=f"bench-{secrets.token_hex(8)}")
         probe.start()
         try:
-            self._pause.wait(SETTLE_S)
+            self._bed.wait(SETTLE_S)
             switches = list(self._switches(reach, cloud, application.address, pair, probe))
         finally:
             report = probe.stop()
@@ -172,42 +134,16 @@ class Bench:
         strategy = strategies.find(reach.value)
         for _ in range(self._args.switches):
             what = SwitchOver(address, *pair)
-            begun = self._clock.now()
-            self._run(strategy.switch_over(cloud, self._clock, what))
-            call_s = self._clock.now() - begun
+            begun = self._bed.clock.now()
+            self._bed.run(strategy.switch_over(cloud, self._bed.clock, what))
+            call_s = self._bed.clock.now() - begun
             deadline = begun + ANSWER_S
             names = {pair[1], cloud.name(pair[1])}
-            while probe.snapshot().who not in names and self._clock.now() < deadline:
-                self._pause.wait(0.02)
-            self._pause.wait(SETTLE_S)
-            yield Switch(begun, self._clock.now(), call_s)
+            while probe.snapshot().who not in names and self._bed.clock.now() < deadline:
+                self._bed.wait(0.02)
+            self._bed.wait(SETTLE_S)
+            yield Switch(begun, self._bed.clock.now(), call_s)
             pair.reverse()
-
-    def _until(self, config: ProbeConfig, who: set[str], within_s: float) -> None:
-        """Wait until the service answers at all: what is lost before that is no switch's doing."""
-        probe = LiveProbe(replace(config, rate_hz=10.0), now=self._clock.now, nonce="bench-warm-up")
-        probe.start()
-        deadline = self._clock.now() + within_s
-        try:
-            while probe.snapshot().who not in who:
-                if self._clock.now() > deadline:
-                    raise PreconditionError(
-                        f"{config.address} port {config.port}: expected {' or '.join(sorted(who))} to answer the probe "
-                        f"within {within_s:g} s; found {probe.snapshot().who or 'nobody'}; look whether the image "
-                        "answers probes and runs its user data"
-                    )
-                self._pause.wait(0.1)
-        finally:
-            probe.stop()
-
-    def _run(self, flow: Flow[Any]) -> Any:
-        ended = threading.Event()
-        task = self._clock.call(
-            lambda: start(self._clock, self._workers, flow, lambda _: ended.set())
-        )
-        ended.wait()
-        assert task.outcome is not None
-        return task.outcome.get()
 
 
 def main() -> None:
@@ -225,12 +161,7 @@ def main() -> None:
     ):
         table.add_column(heading)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        clock = WallClock()
-        clock.start()
-        stack.callback(clock.stop)
-        workers = stack.enter_context(ThreadWorkers(clock, 8))
-        bench = Bench(clock, workers, _cloud(args, folder, clock, stack).settings, args)
+        bench = Bench(Bed(args, stack), args)
         for reach in args.strategy:
             try:
                 table.add_row(*bench.measure(Reach(reach)).row())
@@ -242,30 +173,13 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     names = [reach.value for reach in Reach]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cloud", help="a cloud of clouds.yaml; without it, the embedded one")
-    parser.add_argument("--profile", default="realistic", help="of the embedded cloud")
-    parser.add_argument("--image", default="cirros")
-    parser.add_argument("--external-network")
-    parser.add_argument("--port", type=int, default=Settings().probe.port)
+    add_options(parser)
     parser.add_argument("--protocol", default="udp", choices=[each.value for each in ProbeProtocol])
     parser.add_argument("--rate", type=float, default=100.0)
     parser.add_argument("--switches", type=int, default=10)
     parser.add_argument("--strategy", nargs="+", default=names, choices=names)
     parser.add_argument("--width", type=int, default=150)
     return parser.parse_args()
-
-
-def _cloud(args: argparse.Namespace, folder: Path, clock: WallClock, stack: ExitStack) -> LiveCloud:
-    settings = replace(Settings(), work_dir=str(folder))
-    if args.cloud is not None:
-        cloud = CloudSettings(kind="openstack", os_cloud=args.cloud)
-        return LiveCloud(
-            replace(settings, cloud=cloud, probe=replace(settings.probe, port=args.port))
-        )
-    settings = replace(settings, simulator=replace(settings.simulator, profile=args.profile))
-    simulator = start_simulator(settings, folder, clock)
-    stack.callback(simulator.stop, 10.0)
-    return embedded_cloud(simulator, settings, folder)
 
 
 if __name__ == "__main__":
