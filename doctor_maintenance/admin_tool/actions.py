@@ -100,19 +100,20 @@ class Actions:
         return saw.Done(command.key)
 
     def _survey(self, command: do.Survey) -> Flow[saw.Event]:
-        """Look who is on a host, when whatever was on its way there has arrived."""
+        """Look who is on a host, when whatever was on its way there has arrived and been built."""
         for _ in range(_ARRIVAL_LOOKS):
             arriving = yield from patiently(lambda: self.calls.arriving(command.host))
-            if not arriving:
+            servers = yield from patiently(lambda: self.calls.servers_on(command.host))
+            building = [item.instance_id for item in servers if item.status == "BUILD"]
+            if not arriving and not building:
                 break
             yield from wait(_ARRIVAL_POLL_S)
         else:
             return saw.CommandFailed(
                 command.key,
-                f"{', '.join(arriving)} may be on the way to {command.host} for more than"
-                f" {_ARRIVAL_LOOKS * _ARRIVAL_POLL_S:g} s; see to the migrations that Nova lists",
+                f"{', '.join([*arriving, *building])} may be on the way to {command.host}, or be built there, for more"
+                f" than {_ARRIVAL_LOOKS * _ARRIVAL_POLL_S:g} s; see to the migrations and instances that Nova lists",
             )
-        servers = yield from patiently(lambda: self.calls.servers_on(command.host))
         subscribed = yield from patiently(self.calls.subscribed_projects)
         instances = tuple(
             SeenInstance(item.instance_id, item.project_id, _status_at_rest(item))

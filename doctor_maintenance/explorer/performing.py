@@ -116,7 +116,7 @@ class Performer:
         return saw.Done(command.key)
 
     def survey(self, command: do.Survey) -> Work:
-        """Look who is on the host, when whatever was on its way there has arrived."""
+        """Look who is on the host, when whatever was on its way there has arrived and been built."""
         for _ in range(_ARRIVAL_LOOKS):
             if not self.arriving(command.host):
                 break
@@ -138,8 +138,11 @@ class Performer:
         return saw.HostSurveyed(command.key, instances, self.subscribed)
 
     def arriving(self, host: str) -> bool:
-        """Return whether a migration is about to bring an instance to a host, or may be."""
+        """Return whether an instance is being built on a host, or a migration may be about to bring one."""
+        known = self.compute.instances
         return any(
+            known[key].status == "BUILD" for key in self.compute.hosts[host].instances
+        ) or any(
             migration.dest in (None, host) and migration.status in _ARRIVING
             for migration in self.compute.migrations.values()
         )

@@ -7,6 +7,12 @@ on one cloud.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+from doctor_maintenance.simulator.profiles import get_profile
+from doctor_maintenance.simulator.records import BootRequest
+
 from .conftest import World
 
 
@@ -58,3 +64,21 @@ def test_a_migration_to_another_host_is_nobodys_business(world: World) -> None:
     view = world.finish(world.begin(hosts=[other]))
 
     assert view["state"] == "MAINTENANCE_OVER"
+
+
+def test_what_is_being_built_on_a_host_is_waited_for_and_runs_after_its_reboot(
+    make_world: Any,
+) -> None:
+    """Seed 100428297: it was ACTIVE when the host went down, and nobody started it again."""
+    world = make_world(profile=replace(get_profile("fast"), boot_spawning=5.0, resume_guests=False))
+    red = world.project("red", lambda notification, ids: dict.fromkeys(ids, "LEAVE"))
+    compute = world.cloud.compute
+    request = BootRequest("app", "m1.small", host="compute1", forced=True)
+    instance = compute.boot(red.project_id, request)[0]
+    assert world.clock.run_until(lambda: instance.host is not None, world.clock.now() + 10)
+    assert instance.status == "BUILD"
+
+    view = world.finish(world.begin(hosts=["compute1"], type="reboot"))
+
+    assert view["state"] == "MAINTENANCE_OVER"
+    assert compute.is_running(instance.instance_id)
