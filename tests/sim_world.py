@@ -80,7 +80,7 @@ class World:
     def answering(self, address: str) -> str | None:
         """Return who answers at an address now."""
         holder = self.cloud.network.holder(address)
-        return holder if holder and self.cloud.compute.is_running(holder) else None
+        return holder if holder and self.cloud.compute.serves(holder) else None
 
     def host_of(self, instance_id: str) -> str:
         return str(self.cloud.compute.instances[instance_id].host)

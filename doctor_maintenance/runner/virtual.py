@@ -204,7 +204,7 @@ class VirtualStage(CommonStage):
         """
         sharing = self.cloud.network.answerers(address)
         who = sharing[turn % len(sharing)] if sharing else None
-        return who if who is not None and self.cloud.compute.is_running(who) else None
+        return who if who is not None and self.cloud.compute.serves(who) else None
 
     def service(self, address: str) -> str | None:
         """Return who answers at an address now, or None if any question would get no answer."""

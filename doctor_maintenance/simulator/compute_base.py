@@ -266,15 +266,37 @@ class ComputeBase:
             fields["by_owner"] = asked[-1].project_id == instance.project_id
         self.emit("instance", fields)
 
-    def set_guest(self, instance: Instance, *, up: bool, host: str | None = _KEEP) -> None:
-        """Say where an instance's guest really is, and whether it executes."""
+    def set_guest(
+        self, instance: Instance, *, up: bool, host: str | None = _KEEP, boots: bool = True
+    ) -> None:
+        """Say where an instance's guest really is, and whether it executes.
+
+        Args:
+            instance: whose guest.
+            up: whether it executes now.
+            host: where it is, from now on.
+            boots: whether one that did not execute boots before it serves; not if it only stood still.
+        """
         if host is not _KEEP and host != instance.domain_host:
             if instance.domain_host is not None:
                 self.hosts[instance.domain_host].domains.pop(instance.instance_id, None)
             if host is not None:
                 self.hosts[host].domains[instance.instance_id] = None
             instance.domain_host = host
+        if up and boots and not instance.guest_up:
+            self._boot_guest(instance)
         instance.guest_up = up
+
+    def _boot_guest(self, instance: Instance) -> None:
+        boot_s = self.draw(self.profile.guest_boot)
+        serves_at = instance.serves_at = self.clock.now() + boot_s
+
+        def booted() -> None:
+            if instance.serves_at == serves_at and self.serves(instance.instance_id):
+                self.report(instance)
+
+        if boot_s > 0:
+            self.clock.call_later(boot_s, booted)
 
     def fail(self, instance: Instance, message: str, code: int = 500, details: str = "") -> None:
         """Put an instance into ERROR."""
@@ -389,7 +411,7 @@ class ComputeBase:
     # Questions
 
     def is_running(self, instance_id: str) -> bool:
-        """Return whether an instance's guest executes at this moment, so that its addresses can answer."""
+        """Return whether an instance's guest executes at this moment."""
         instance = self.instances.get(instance_id)
         return (
             instance is not None
@@ -397,6 +419,13 @@ class ComputeBase:
             and instance.domain_host is not None
             and self.hosts[instance.domain_host].powered
             and instance.power_state == PowerState.RUNNING
+        )
+
+    def serves(self, instance_id: str) -> bool:
+        """Return whether an instance's guest executes and has booted, so that its addresses can answer."""
+        return (
+            self.is_running(instance_id)
+            and self.instances[instance_id].serves_at <= self.clock.now()
         )
 
     def is_off(self, host: str | None) -> bool:

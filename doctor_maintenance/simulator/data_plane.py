@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Floating IPs that answer: UDP and TCP on the address itself, while the instance behind it runs.
+"""Floating IPs that answer: UDP and TCP on the address itself, while the instance behind it runs and has booted.
 
 So the probe on a simulated cloud is the probe on a real one. Who answers is asked of the model at the moment a
 packet is read, not remembered from events: a guest that stands still for a moment changes nothing
@@ -51,8 +51,8 @@ class GuestModel(Protocol):
     def instances(self) -> Mapping[str, Any]:
         """Every instance by its ID; it has a ``name``."""
 
-    def is_running(self, instance_id: str) -> bool:
-        """Whether an instance's guest executes."""
+    def serves(self, instance_id: str) -> bool:
+        """Whether an instance's guest executes and has booted."""
 
 
 class AddressCloud(Protocol):
@@ -101,7 +101,7 @@ def who_answers(cloud: AddressCloud, address: str, turn: int = 0) -> Responder |
     if not sharing:
         return None
     instance_id = sharing[turn % len(sharing)]
-    if not cloud.compute.is_running(instance_id):
+    if not cloud.compute.serves(instance_id):
         return None
     return Responder(cloud.compute.instances[instance_id].name, instance_id)
 

@@ -149,7 +149,8 @@ def _steps(
         compute.set_guest(instance, up=False)
         compute.report(instance)
         yield pause_s
-    compute.set_guest(instance, up=instance.power_state == PowerState.RUNNING, host=dest)
+    running = instance.power_state == PowerState.RUNNING
+    compute.set_guest(instance, up=running, host=dest, boots=False)
     compute.report(instance)
     for port in compute.network.ports_of(instance.instance_id):
         compute.network.bind(port.id, dest)

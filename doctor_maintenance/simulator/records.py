@@ -175,6 +175,7 @@ class Instance:
         host: the host that Nova says it is on; None before one is chosen.
         domain_host: the host where its guest really is.
         guest_up: whether the guest executes at this moment.
+        serves_at: when the guest has booted, if it executes until then.
         resumable: whether the guest ran when its host went down.
         old_host: during a cold migration, where it came from.
         process: what is being done to it.
@@ -197,6 +198,7 @@ class Instance:
     host: str | None = None
     domain_host: str | None = None
     guest_up: bool = False
+    serves_at: float = 0.0
     resumable: bool = False
     launched_at: float | None = None
     terminated_at: float | None = None

@@ -129,6 +129,10 @@ class Machines:
         guest = self._guests.get(instance_id)
         return guest is not None and guest.running and self.hosts[guest.host].powered
 
+    def serves(self, instance_id: str) -> bool:
+        """Return whether an instance answers: a guest that is a record on disk does at once."""
+        return self.is_running(instance_id)
+
     def floating_addresses(self) -> Iterable[str]:
         """Return every floating IP."""
         return list(self._addresses)

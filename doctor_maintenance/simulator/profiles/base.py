@@ -45,6 +45,7 @@ class TimingProfile:
         revert_source: REVERT_RESIZE until the record is ``reverted`` and the host is the old one.
         revert_finish: from there until ACTIVE.
         evacuate: REBUILD until ACTIVE on the new host.
+        guest_boot: from the moment at which a guest begins to execute until what it serves is answered.
         host_boot: power off until the host answers again, with a new boot ID.
         service_down: from the loss of a nova-compute until its service is ``down``.
         service_up: from a host's boot until its nova-compute is ``up`` again.
@@ -87,6 +88,7 @@ class TimingProfile:
     revert_source: Duration = 0.0
     revert_finish: Duration = 0.0
     evacuate: Duration = 0.0
+    guest_boot: Duration = 0.0
     host_boot: Duration = 0.0
     service_down: Duration = 0.0
     service_up: Duration = 0.0
