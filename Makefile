@@ -27,12 +27,15 @@ maintenance: $(VENV)/.ready-project
 test: $(VENV)/.ready-tox
 	$(BIN)/tox run $(ARGS)
 
-openstack: $(VENV)/.ready-tox
-	$(BIN)/tox run -e openstack -- --required $(ARGS)
+openstack: $(VENV)/.ready-test
+	$(BIN)/python -m lab.check --required $(ARGS)
 
 # A .ready file is written last, so an interrupted installation is begun anew and never taken for done.
 $(VENV)/.ready-project: pyproject.toml tools/install
 	tools/install $(VENV) project --editable .
+
+$(VENV)/.ready-test: pyproject.toml tools/install
+	tools/install $(VENV) test --editable '.[test]'
 
 $(VENV)/.ready-tox: tools/install
 	tools/install $(VENV) tox 'tox>=4.11,<5'
