@@ -99,17 +99,19 @@ def _with_list(
 ) -> Message:
     """Return a message with its list: told with it, read at its URL, or before the project's next one."""
     content = message.content
-    if not message.to_project or not message.arrivals:
+    if not message.to_project:
         return message
-    if content.instances is not None:
+    if content.instances is not None:  # also of one that got lost on its way
         listed = Listing(
             content.session_id,
             content.project_id,
             content.state,
             content.instances,
-            message.arrivals[0],
+            (message.arrivals or message.on_bus)[0],
         )
         return replace(message, listed=listed)
+    if not message.arrivals:
+        return message
     own = [
         listing
         for listing in listings
