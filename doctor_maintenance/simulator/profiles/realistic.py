@@ -38,6 +38,7 @@ REALISTIC = TimingProfile(
     revert_source=(3.4, 3.9),
     revert_finish=(5.4, 5.9),
     evacuate=(6.0, 9.0),
+    guest_boot=(3.4, 4.0),
     host_boot=(60.0, 120.0),
     service_down=60.0,
     service_up=(10.0, 30.0),
