@@ -20,6 +20,7 @@ from doctor_maintenance.protocol import Action, HostState, NotificationState
 
 SERVICE = "service."
 NO_INSTANCE = "lost.no_instance"
+NOT_AGREED = "consent.before_action"
 MISSED_GAP = "explorer.judge_missed_gap"
 """A service was silent for longer than allowed, and the contract did not see it."""
 
@@ -61,6 +62,8 @@ def defects(world: World, failed: Iterable[Check]) -> dict[str, str]:
                 continue
             if check.check_id == NO_INSTANCE and _on_a_failed_host(world, evidence):
                 continue
+            if check.check_id == NOT_AGREED and _was_off_before(world, evidence):
+                continue
             if check.check_id in _STILL_THERE and _has_just_left(world, evidence):
                 continue
             found[check.check_id] = evidence.message
@@ -83,6 +86,8 @@ def excused_clauses(world: World) -> dict[str, str]:
         plan.work_attempts for plan in world.case.sessions
     ):
         found.update(dict.fromkeys(_UNTOLD, "the bus failed as often as it is tried"))
+    if world.stage.troubled_calls["publish"] and world.stage.happened[Trouble.OPERATOR_CANCELS]:
+        found["told.canceled_only"] = "nobody could know whether the bus had taken what is canceled"
     if world.stage.troubled_calls["enable"]:
         found["session.hosts_fit_events"] = "nobody could know whether nova-compute was enabled"
     if world.stage.happened[Trouble.CLOCK_JUMPS]:
@@ -153,19 +158,41 @@ def _on_a_failed_host(world: World, evidence: Evidence) -> bool:
 
     So is one that was put back before its nova-compute was up: until then nobody can start anything there.
     """
+    failed = {
+        work.host
+        for session in world.process.sessions()
+        for work in session.works.values()
+        if work.state is HostState.MAINTENANCE_FAILED
+    }
+    waiting = failed | _released_too_early(world)
+    return all(
+        isinstance(record, seen.Instance) and record.host in waiting for record in evidence.records
+    )
+
+
+def _released_too_early(world: World) -> set[str]:
+    """Return the hosts that their operator put back before their nova-compute was up."""
     late = {
         fault.criteria["host"]
         for fault in world.stage.armed
         if TROUBLE_OF[fault.kind.name] is Trouble.SERVICE_LATE and fault.happened
     }
-    waiting = {
+    return late & {
         work.host
         for session in world.process.sessions()
         for work in session.works.values()
-        if work.state is HostState.MAINTENANCE_FAILED or (work.released and work.host in late)
+        if work.released
     }
-    return all(
-        isinstance(record, seen.Instance) and record.host in waiting for record in evidence.records
+
+
+def _was_off_before(world: World, evidence: Evidence) -> bool:
+    """Return whether Nova only found out, late, which instances the reboot of an earlier session had stopped."""
+    early = _released_too_early(world)
+    changed = [record for record in evidence.records if isinstance(record, seen.Instance)]
+    return (
+        bool(changed)
+        and changed[-1].status == "SHUTOFF"
+        and all(record.host in early for record in changed)
     )
 
 

@@ -28,7 +28,12 @@ def world_led_by(reach: Reach, strategy: str = "auto", profile: str = "fast") ->
 
 
 def silences(world: AppWorld) -> list[float]:
-    """Watch the address until told otherwise: how long nobody held it, each time."""
+    """Watch the address as soon as the guests have booted: how long nobody answered at it, each time."""
+    guests = (world.app.active, world.app.standby)
+    assert world.clock.run_until(
+        lambda: all(world.cloud.compute.serves(guest) for guest in guests),
+        world.clock.now() + 60.0,
+    )
     gaps: list[float] = []
     since: list[float] = []
 
