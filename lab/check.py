@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds the project against a real OpenStack: installs a lab, brings it up, runs tests and scenarios on it, ends it.
 
-``python -m lab.check`` is what ``make openstack`` and CI run. It has a lab of its own, so a developer's is left alone.
+``make openstack`` and ``tox -e openstack`` run it. It has a lab of its own, so a developer's is left alone.
 Where a lab cannot be, it says what is left out and why: with status 0, or 3 where it was asked for with ``--required``.
 """
 
