@@ -161,7 +161,7 @@ class Host:
         common = (f"unix:{OVS_SOCKET}", "--pidfile", *_QUIET)
         return (
             Service("ovsdb-server", [*FIRST, *_OVSDB]),
-            Service(SWITCH, [*_AS_HARDWARE, "ovs-vswitchd", *common]),
+            Service(SWITCH, [*_AS_HARDWARE, "ovs-vswitchd", "--disable-system-route", *common]),
             Service("ovn-controller", [*FIRST, "ovn-controller", *common]),
         )
 

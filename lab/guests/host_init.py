@@ -102,7 +102,7 @@ def _start_all(host: Host, addresses: Mapping[str, str], keeper: Keeper) -> None
     _set(*host.switch_bridges(addresses))
     call("ip", "link", "set", "br-tun", "addrgenmode", "none", "up")
     call("ip", "address", "add", str(host.tunnels), "dev", "br-tun")
-    _know_tunnel_ends(host)
+    _know_tunnels(host)
     keeper.begin(controller)
     _no_null_translation()
     for path in host.sockets:
@@ -118,12 +118,18 @@ def _begin_again(host: Host, service: Service, keeper: Keeper) -> None:
         _set("--no-wait", "remove", "datapath", record.split(",")[0], "capabilities", _NULL_SNAT)
     keeper.begin(service)
     _set("init")  # it answers when the switch has its bridges
-    _know_tunnel_ends(host)
+    _know_tunnels(host)
     _no_null_translation()
 
 
-def _know_tunnel_ends(host: Host) -> None:
-    """Tell the switch where the other ends of tunnels are, and to remember it for as long as it can: an hour unused."""
+def _know_tunnels(host: Host) -> None:
+    """Tell the switch the way to the other ends of tunnels, and where they are for as long as it can: an hour unused.
+
+    It does not follow the kernel's routes. Open vSwitch 3.1.0 would forget all of them, and with them which packets
+    belong to a tunnel, at every change of any interface or route, and read them again; a flow looked at in between
+    sends such packets to the kernel, where they are lost.
+    """
+    call("ovs-appctl", "ovs/route/add", str(host.tunnels.network), "br-tun")
     call("ovs-appctl", "tnl/neigh/aging", "3600")
     for address, mac in host.tunnel_ends.items():
         call("ovs-appctl", "tnl/neigh/set", "br-tun", address, mac)

@@ -77,7 +77,8 @@ def test_switches_know_the_way_to_the_other_ends_of_tunnels(guests: Lab) -> None
     network = Network(guests)
     for name in guests.hosts:
         routes = on(Host(guests, name), "ovs-appctl ovs/route/show").stdout
-        assert f"{network.tunnels} dev br-tun" in routes
+        assert f"User: {network.tunnels} dev br-tun" in routes
+        assert "Cached" not in routes, routes
         known = on(Host(guests, name), "ovs-appctl tnl/neigh/show").stdout
         for other in network.hosts:
             if other != name:
