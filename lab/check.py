@@ -33,8 +33,8 @@ TOLD = "DOCTOR_MAINTENANCE_LAB"
 _PYTEST = ("pytest", "-q", "-p", "no:cacheprovider")
 _TESTS: Mapping[Kind, Mapping[str, tuple[str, ...]]] = {
     Kind.CONTROL_PLANE: {
-        # Most of it waits for the cloud, so three at a time; but what disables a host does so alone.
-        "contract": ("-n", "3", "--dist", "loadfile", "-m", "not operator", "tests/cloud"),
+        # A part of it waits for the cloud, so four at a time; but what disables a host does so alone.
+        "contract": ("-n", "4", "--dist", "worksteal", "-m", "not operator", "tests/cloud"),
         "contract of the operator": ("-m", "operator", "tests/cloud"),
         "the lab itself": ("-m", "lab and not outage", "tests/labs"),
     },

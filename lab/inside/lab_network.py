@@ -68,7 +68,8 @@ class LabMechanism(api.MechanismDriver):
         if event == events.AFTER_DELETE:
             _write(address, None)
             return
-        context = neutron_context.get_admin_context()
+        # Of the payload, as its transaction may still go on (a port is deleted) and would wait for another one's.
+        context = payload.context.elevated()
         _write(address, {"address": address, "port": _leads_to(context, record)})
         directory.get_plugin(plugins.L3).update_floatingip_status(
             context,
@@ -80,7 +81,7 @@ class LabMechanism(api.MechanismDriver):
 
     def _router(self, resource: str, event: str, trigger: Any, payload: Any = None) -> None:
         """Write down where the floating IPs behind a router lead, as its routes may have changed."""
-        context = neutron_context.get_admin_context()
+        context = payload.context.elevated()
         found = directory.get_plugin(plugins.L3).get_floatingips(
             context, filters={"router_id": [payload.resource_id]}
         )

@@ -120,6 +120,8 @@ def _options(site: Site) -> Sections:
             "state_path": site.lab.state / "nova" / "api",
             "report_interval": REPORT_S,
             "service_down_time": DOWN_S,
+            # Else the scheduler looks for new hosts for the first time after up to a minute, at random.
+            "periodic_fuzzy_delay": 0,
             "allow_resize_to_same_host": False,
             "resume_guests_state_on_host_boot": True,
         },

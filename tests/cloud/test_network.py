@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .asking import Answer, Voice
-from .tenants import House, Stay
+from .tenants import MOVE_S, House, Stay
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -127,6 +127,13 @@ def test_deleting_a_port_frees_its_floating_ip(stay: Stay, ours: Voice) -> None:
 
     assert deleted.status == 204
     assert shown(ours, floating)["port_id"] is None
+    path = f"/v2.0/floatingips/{floating['id']}"
+    stay.watch(
+        lambda: ours.look("GET", "network", path).body["floatingip"]["status"],
+        lambda status: status == "DOWN",
+        MOVE_S,
+        "a floating IP that leads nowhere to be DOWN",
+    )
 
 
 def test_change_of_nothing_is_no_error(stay: Stay, ours: Voice) -> None:
