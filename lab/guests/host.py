@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from pathlib import Path
 
+from lab.guests.accounts import accounts
 from lab.guests.network import OUTSIDE, TUNNELS, Network
 from lab.layout import Lab, Port
 
@@ -121,7 +122,7 @@ class Host:
                 )
             },
             Path("/etc/hosts"): self.state / "hosts",
-            Path("/etc/shadow"): self.state / "shadow",
+            **{Path("/etc", name): self.state / name for name in accounts()},
             Path("/proc/sys/kernel/random/boot_id"): self.boot_id,
         }
 
@@ -137,8 +138,7 @@ class Host:
             self.state / "etc" / "qemu.conf": _QEMU,
             self.state / "sshd_config": _sshd(self, authorized_key, host_key),
             self.state / "hosts": _hosts(self),
-            # A machine whose own root account is locked would let nobody in, whatever the key.
-            self.state / "shadow": "root:*:20000:0:99999:7:::\nsshd:!:20000::::::\n",
+            **{self.state / name: text for name, text in accounts().items()},
         }
 
     @property

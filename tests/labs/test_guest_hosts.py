@@ -220,3 +220,21 @@ def test_what_the_kind_adds_may_be_asked_for_twice(lab: Lab) -> None:
     site = Site(lab, "x7-unsaid")
     assert catalogue.parts_of(site).services
     assert catalogue.parts_of(site).services
+
+
+def test_host_has_accounts_of_its_own_with_which_libvirtd_and_sshd_start(lab: Lab) -> None:
+    host = Host(lab, "compute1")
+
+    files = _files(host)
+    users = {line.split(":")[0]: line.split(":") for line in files["passwd"].splitlines()}
+    groups = {line.split(":")[0] for line in files["group"].splitlines()}
+    locked = {line.split(":")[0] for line in files["shadow"].splitlines()}
+
+    assert {"root", "sshd", "libvirt-qemu"} <= users.keys()
+    assert {"root", "libvirt-qemu"} <= groups
+    assert all(len(fields) == 7 for fields in users.values())
+    # "!" would be an account that sshd lets nobody into, not even with a key.
+    assert locked == users.keys()
+    assert all(line.split(":")[1] == "*" for line in files["shadow"].splitlines())
+    for name in ("passwd", "group", "shadow"):
+        assert host.mounts[Path("/etc", name)] in host.files(Path("/keys"), Path("/own"))
