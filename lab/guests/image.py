@@ -38,6 +38,7 @@ _SOURCES = (
     "responder.c",
 )
 _FOLDERS = ("bin", "config", "dev", "etc", "modules", "proc", "sys")
+_TOPS = ("lib", "usr/lib")
 _VERSIONED = re.compile(r"^\s*Depends: (linux-image-[0-9]\S*)$", re.MULTILINE)
 
 
@@ -94,7 +95,8 @@ def entries(kernel: Path, responder: bytes) -> dict[str, archive.Entry]:
         kernel: an unpacked kernel package.
         responder: the compiled responder.
     """
-    modules = Modules(next((kernel / "lib" / "modules").iterdir()))
+    # Below /lib up to Debian 12, below /usr/lib since.
+    modules = Modules(next(path for top in _TOPS for path in kernel.glob(f"{top}/modules/*")))
     order = modules.order(_MODULES)
     found = {name: archive.folder() for name in _FOLDERS}
     found["init"] = archive.file((_HERE / "guest-init.sh").read_bytes(), program=True)
