@@ -6,27 +6,40 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from doctor_maintenance.clock import WallClock
+from doctor_maintenance.cloud import connect_by
 from lab.guests import boots
 from lab.guests.host import Host
 from lab.guests.network import GATEWAY, Network
 from lab.guests.service_hosts import keys_of
 from lab.layout import Kind, Lab
+from labs.outages import settings_of
 
 pytestmark = pytest.mark.slow
 
 BACK_S = 180.0
 
 
-@pytest.fixture
-def guests(running: Lab) -> Lab:
+@pytest.fixture(scope="module")
+def guests(running: Lab) -> Iterator[Lab]:
+    """A lab whose hosts may be hurt: Nova uses all of them again afterwards.
+
+    A nova-compute that loses its libvirtd is disabled by Nova until it has it again.
+    """
     if running.kind is not Kind.GUESTS:
         pytest.skip("the hosts of this kind of lab are stood in for")
-    return running
+    yield running
+    compute = connect_by(settings_of(running).cloud).compute
+    wait_until(
+        lambda: all(
+            (service.status, service.state) == ("enabled", "up")
+            for service in compute.services(binary="nova-compute")
+        )
+    )
 
 
 def on(host: Host, command: str) -> subprocess.CompletedProcess[str]:
