@@ -85,6 +85,11 @@ def stop_on_signals() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
+def terminate_as_interrupted() -> None:
+    """Let SIGTERM do what Ctrl-C does, as a CI job that is canceled is to end what it began; for the main thread."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def serve_until_stopped(
     url: str, close: Callable[[], None], *, die_with_parent: bool = False
 ) -> int:

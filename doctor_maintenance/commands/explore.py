@@ -17,6 +17,7 @@ from doctor_maintenance.explorer import Case, Limits, draw, from_data, shrink, t
 from doctor_maintenance.explorer import run as run_case
 from doctor_maintenance.explorer.farm import Tally, chunks, explore
 from doctor_maintenance.explorer.report import progress, summary
+from doctor_maintenance.lifecycle import terminate_as_interrupted
 from doctor_maintenance.settings import Settings
 
 NEEDS_SETTINGS = False
@@ -87,6 +88,7 @@ def _explore_many(args: argparse.Namespace, limits: Limits) -> int:
         parts = _until(parts, clock, began + args.seconds)
     print(f"seeds from {first}", file=sys.stderr, flush=True)
     interrupted = False
+    terminate_as_interrupted()
     try:
         for part in explore(parts, limits, workers):
             for clause, seeds in sorted(part.failed.items()):

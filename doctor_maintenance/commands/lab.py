@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from collections import deque
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from doctor_maintenance.exceptions import PreconditionError, UsageError
+from doctor_maintenance.lifecycle import terminate_as_interrupted
 from doctor_maintenance.settings import Settings
 
 if TYPE_CHECKING:
@@ -102,14 +101,10 @@ def _up(lab: Lab) -> int:
     from lab import lifecycle
     from lab.install import install
 
-    signal.signal(signal.SIGTERM, _as_interrupt)  # a CI job that is canceled ends what it began
+    terminate_as_interrupted()
     install(lab, _say)
     lifecycle.up(lab, _say)
     return 0
-
-
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _status(lab: Lab) -> int:

@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from doctor_maintenance.clock import WallClock
 from doctor_maintenance.exceptions import PreconditionError
+from doctor_maintenance.lifecycle import terminate_as_interrupted
 from doctor_maintenance.settings import Settings
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         for scenario in left_out:
             print(f"left out: {scenario.name} (it needs a fault that only the embedded cloud has)")
     _check_names(settings)
-    signal.signal(signal.SIGTERM, _as_interrupt)  # a CI job that is canceled cleans up as well
+    terminate_as_interrupted()
     passed = [
         _run_one(_allowing(scenario, settings.probe.allowed_gap_s), settings, args.plain)
         for scenario in chosen
@@ -104,10 +103,6 @@ def _check_names(settings: Settings) -> None:
 
     get_profile(settings.simulator.profile)
     strategies.find(settings.app_manager.strategy)
-
-
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _run_one(scenario: Scenario, settings: Settings, plain: bool) -> bool:

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,19 @@ def _hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def _interrupted(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody hears it
+
+
+def _terminated(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+
+
+@pytest.mark.parametrize("end", [_interrupted, _terminated])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_an_interrupted_run_says_what_it_had(workers: str) -> None:
+def test_an_interrupted_run_says_what_it_had(
+    workers: str, end: Callable[[subprocess.Popen[str]], None]
+) -> None:
     words = [sys.executable, "-m", "doctor_maintenance", "explore", "--seeds", "1000000"]
     process = subprocess.Popen(
         [*words, "--workers", workers],
@@ -59,7 +71,7 @@ def test_an_interrupted_run_says_what_it_had(workers: str) -> None:
             if "a minute" in line:
                 break
 
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody hears it
+        end(process)
         said, complaints = process.communicate(timeout=60)
     finally:
         with contextlib.suppress(ProcessLookupError):
