@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from doctor_maintenance.exceptions import PreconditionError
 from lab.layout import Kind, Lab
@@ -63,7 +64,8 @@ def impossible(kind: Kind) -> str | None:
         return str(error)
     if missing and not _can_install():
         return _only_root(missing)
-    return None
+    refused: Callable[[], str | None] | None = _of(kind, "impossible")
+    return None if refused is None else refused()
 
 
 def missing_packages(kind: Kind) -> list[str]:
@@ -75,7 +77,7 @@ def missing_packages(kind: Kind) -> list[str]:
     query = shutil.which("dpkg-query")
     if query is None:
         raise PreconditionError(
-            "the lab installs Debian packages, and this machine has no dpkg; run it on Debian 12 or newer"
+            "the lab installs Debian packages, and this machine has no dpkg; run it on Debian 12"
         )
     wanted = [line for path in files(kind, "packages.txt") for line in _lines(path)]
     told = subprocess.run(
@@ -96,9 +98,14 @@ def files(kind: Kind, name: str) -> list[Path]:
 
 def _prepare(lab: Lab, say: Say) -> None:
     """Let a kind make what all its labs share, if there is such a thing: it may have to download for it."""
-    prepare = getattr(importlib.import_module(f"lab.{_folder(lab.kind)}"), "prepare", None)
+    prepare = _of(lab.kind, "prepare")
     if prepare is not None:
         prepare(lab, say)
+
+
+def _of(kind: Kind, name: str) -> Any:
+    """Return what a kind's package has of that name, if anything."""
+    return getattr(importlib.import_module(f"lab.{_folder(kind)}"), name, None)
 
 
 def _folder(kind: Kind) -> str:

@@ -24,6 +24,13 @@ def parts(site: Site) -> Parts:
     return assembly.parts(site)
 
 
+def impossible() -> str | None:
+    """Return why this kind cannot be on this machine; None: it can."""
+    from lab.guests import machine
+
+    return machine.impossible()
+
+
 def clear(lab: Lab) -> None:
     """Remove namespaces and wires; there may be none."""
     from lab.guests.network import Network, remove

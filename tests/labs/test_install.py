@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab import check, install
+from lab.guests import machine
 from lab.layout import Kind, named
 
 
@@ -69,3 +70,23 @@ def test_what_cannot_be_checked_here_is_said_and_fails_only_where_asked_for(
 
     assert check.main(words) == status
     assert "LEFT OUT" in capsys.readouterr().out
+
+
+def test_machine_without_namespaces_or_taps_has_no_guests_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(install, "missing_packages", lambda kind: [])
+    monkeypatch.setattr(machine, "_NAMESPACES", ("true",))
+    monkeypatch.setattr(machine, "TUN", tmp_path / "tun")
+
+    without_taps = install.impossible(Kind.GUESTS)
+    (tmp_path / "tun").touch()
+    allowed = install.impossible(Kind.GUESTS)
+    monkeypatch.setattr(machine, "_NAMESPACES", ("false",))
+    without_namespaces = install.impossible(Kind.GUESTS)
+
+    assert allowed is None
+    for why_not in (without_taps, without_namespaces):
+        assert why_not is not None
+        assert "namespaces" in why_not
+    assert install.impossible(Kind.CONTROL_PLANE) is None
