@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -91,10 +92,25 @@ def mend(lab: Lab) -> None:
     for service in compute.services(binary="nova-compute"):
         if service.status == "disabled":
             compute.enable_service(service)
+    wait_for_hosts(lab)
+
+
+def wait_for_hosts(lab: Lab) -> None:
+    """Wait until every nova-compute is enabled and has reported after this was called.
+
+    Nova calls one that was killed up for as long as its last report is young enough; and it disables one that has
+    lost its libvirtd until it has it again.
+    """
+    compute = connect_by(settings_of(lab).cloud).compute
+    now = datetime.now(UTC).replace(tzinfo=None)  # as Nova says it
+    since = now.isoformat(timespec="microseconds")
     wait_until(
-        lambda: all(each.state == "up" for each in compute.services(binary="nova-compute")),
-        60.0,
-        "every nova-compute to be up",
+        lambda: all(
+            (each.status, each.state) == ("enabled", "up") and (each.updated_at or "") > since
+            for each in compute.services(binary="nova-compute")
+        ),
+        120.0,
+        f"every nova-compute to be enabled and to report after {since}",
     )
 
 

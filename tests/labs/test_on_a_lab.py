@@ -17,6 +17,7 @@ from doctor_maintenance.settings import Settings
 from lab import daemons, lifecycle
 from lab.layout import Kind, Lab
 from lab.services.nova import compute
+from labs.outages import wait_for_hosts
 
 pytestmark = pytest.mark.slow
 
@@ -109,13 +110,8 @@ def test_reboot_over_ssh_takes_nova_compute_down_and_up(running: Lab) -> None:
 
     wait_until(lambda: not before.alive)
     wait_until(lambda: daemons.find(running, compute(host)) is not None)
-    wait_until(lambda: _state(running, host) == "up")
+    wait_for_hosts(running)
     assert ssh(running, host, "cat /proc/sys/kernel/random/boot_id") != boot_id
-
-
-def _state(lab: Lab, host: str) -> str:
-    services = connect_by(settings_of(lab).cloud).compute.services(binary="nova-compute", host=host)
-    return str(next(iter(services)).state)
 
 
 def test_files_with_a_password_are_readable_by_nobody_else(running: Lab) -> None:

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from doctor_maintenance.clock import WallClock
-from doctor_maintenance.cloud import connect_by
 from lab.guests import boots
 from lab.guests.host import Host
 from lab.guests.network import GATEWAY, Network
 from lab.guests.service_hosts import keys_of
 from lab.layout import Kind, Lab
-from labs.outages import settings_of
+from labs.outages import wait_for_hosts
 
 pytestmark = pytest.mark.slow
 
@@ -26,20 +25,11 @@ BACK_S = 180.0
 
 @pytest.fixture(scope="module")
 def guests(running: Lab) -> Iterator[Lab]:
-    """A lab whose hosts may be hurt: Nova uses all of them again afterwards.
-
-    A nova-compute that loses its libvirtd is disabled by Nova until it has it again.
-    """
+    """A lab whose hosts may be hurt: Nova uses all of them again afterwards."""
     if running.kind is not Kind.GUESTS:
         pytest.skip("the hosts of this kind of lab are stood in for")
     yield running
-    compute = connect_by(settings_of(running).cloud).compute
-    wait_until(
-        lambda: all(
-            (service.status, service.state) == ("enabled", "up")
-            for service in compute.services(binary="nova-compute")
-        )
-    )
+    wait_for_hosts(running)
 
 
 def on(host: Host, command: str) -> subprocess.CompletedProcess[str]:
