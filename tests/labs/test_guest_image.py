@@ -29,9 +29,9 @@ _META = {
 needs_compiler = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc here")
 
 
-def _kernel(folder: Path) -> Path:
-    """Make a kernel package as Debian 13 has it: modules are compressed there."""
-    drivers = folder / "lib" / "modules" / "6.1.0" / "kernel" / "drivers"
+def _kernel(folder: Path, top: str = "lib") -> Path:
+    """Make a kernel package as Debian has it; its modules are compressed since Debian 13."""
+    drivers = folder / top / "modules" / "6.1.0" / "kernel" / "drivers"
     drivers.mkdir(parents=True)
     depends = {
         "virtio_ring": "",
@@ -46,7 +46,7 @@ def _kernel(folder: Path) -> Path:
         text = f"\0license=GPL\0depends={needs}\0name={name}\0".encode()
         (drivers / f"{name}.ko.xz").write_bytes(lzma.compress(text))
     (drivers / "isofs.ko").write_bytes(b"\0license=GPL\0depends=\0")
-    built_in = folder / "lib" / "modules" / "6.1.0" / "modules.builtin"
+    built_in = folder / top / "modules" / "6.1.0" / "modules.builtin"
     built_in.write_text("kernel/net/core/failover.ko\n")
     return folder
 
@@ -71,14 +71,15 @@ def test_kernel_without_a_module_is_refused_by_the_name_of_the_module(tmp_path: 
         modules.order(["virtio_blk"])
 
 
+@pytest.mark.parametrize("top", ["lib", "usr/lib"], ids=["up to Debian 12", "Debian 13"])
 def test_image_has_what_its_first_process_calls(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    top: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     busybox = tmp_path / "busybox"
     busybox.write_bytes(b"busybox itself")
     monkeypatch.setattr(image, "BUSYBOX", busybox)
 
-    found = image.entries(_kernel(tmp_path), b"the responder")
+    found = image.entries(_kernel(tmp_path, top), b"the responder")
 
     assert found["bin/busybox"].data == b"busybox itself"
     assert found["bin/responder"].data == b"the responder"
