@@ -16,44 +16,77 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from doctor_maintenance.exceptions import PreconditionError
+from lab import steps
 from lab.layout import Kind, Lab
+from lab.steps import Step, Took
 
 _HERE = Path(__file__).parent
 _CONSTRAINTS = _HERE / "constraints.txt"
+_PACKAGES = "Debian packages"
+_SERVICES = "services"
+_LOOK_S = 0.2
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _REFUSE = "#!/bin/sh\n# Nothing that is being installed for the lab is started as a service of the machine.\nexit 101\n"
 
 Say = Callable[[str], None]
 
 
-def install(lab: Lab, say: Say) -> None:
-    """Install what is not there yet; blocks, minutes the first time.
+def install(labs: Sequence[Lab], say: Say) -> None:
+    """Install what some labs need and is not there yet; blocks, minutes the first time.
+
+    Debian's packages and the services do not need each other, so they are installed side by side.
 
     Args:
-        lab: what it is for; its kind decides what, its root where.
+        labs: what it is for; their kinds decide what. All have the same root, which decides where.
         say: told what is being done.
 
     Raises:
         PreconditionError: it cannot be installed here; the message says what is missing, or names the log.
     """
-    lab.root.mkdir(parents=True, exist_ok=True)
-    with _alone(lab, say):
-        missing = missing_packages(lab.kind)
-        if missing:
-            _install_packages(lab, missing, say)
-        if not _stamped(lab):
-            _install_services(lab, say)
-        _prepare(lab, say)
+    root = labs[0].root
+    root.mkdir(parents=True, exist_ok=True)
+    with _alone(root, say):
+        steps.run(_steps(labs, say), lambda took: _tell(took, say))
 
 
-def installed(lab: Lab) -> bool:
-    """Return whether all that a lab runs is installed."""
-    return not missing_packages(lab.kind) and _stamped(lab)
+def _tell(took: Took, say: Say) -> None:
+    """Say how long something took, unless it was there already."""
+    if took.took_s >= 1.0:
+        say(f"{took.name}: {took.took_s:.1f} s")
+
+
+def _steps(labs: Sequence[Lab], say: Say) -> list[Step]:
+    missing = list(dict.fromkeys(name for lab in labs for name in missing_packages(lab.kind)))
+    left = [lab for lab in labs if not (_stamped(lab) and _runs(_python(lab)))]
+    begun: list[Step] = []
+    if missing:
+        begun.append(Step(_PACKAGES, partial(_install_packages, labs[0].root, missing, say)))
+    packages = tuple(step.name for step in begun)
+    if left:
+        begun.append(Step(_SERVICES, partial(_install_services, labs[0], say)))
+    # What a kind adds may be compiled against its packages.
+    return [
+        *begun,
+        *(
+            Step(
+                f"services of kind {lab.kind} alone",
+                partial(_install_own, lab),
+                (*packages, _SERVICES),
+            )
+            for lab in left
+        ),
+        *(
+            Step(f"what kind {lab.kind} makes", partial(_prepare, lab, say), packages)
+            for lab in labs
+        ),
+    ]
 
 
 def impossible(kind: Kind) -> str | None:
@@ -96,7 +129,7 @@ def files(kind: Kind, name: str) -> list[Path]:
     return [path for path in (_HERE / name, own) if path.exists()]
 
 
-def _prepare(lab: Lab, say: Say) -> None:
+def _prepare(lab: Lab, say: Say, stopping: threading.Event) -> None:
     """Let a kind make what all its labs share, if there is such a thing: it may have to download for it."""
     prepare = _of(lab.kind, "prepare")
     if prepare is not None:
@@ -112,15 +145,17 @@ def _folder(kind: Kind) -> str:
     return kind.value.replace("-", "_")
 
 
-def _install_packages(lab: Lab, packages: Sequence[str], say: Say) -> None:
+def _install_packages(
+    root: Path, packages: Sequence[str], say: Say, stopping: threading.Event
+) -> None:
     if not _can_install():
         raise PreconditionError(_only_root(packages))
     say(f"installing {len(packages)} Debian packages: {', '.join(packages)}")
-    log = lab.root / "install-packages.log"
+    log = root / "install-packages.log"
     apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
     with _services_not_started():
-        _call([*apt, "update"], log)
-        _call([*apt, "install", "--no-install-recommends", *packages], log)
+        _call([*apt, "update"], log, stopping)
+        _call([*apt, "install", "--no-install-recommends", *packages], log, stopping)
 
 
 def _can_install() -> bool:
@@ -134,42 +169,74 @@ def _only_root(packages: Sequence[str]) -> str:
     )
 
 
-def _install_services(lab: Lab, say: Say) -> None:
-    say(f"installing OpenStack's services into {lab.venv} (2 to 4 minutes)")
-    log = lab.root / "install-services.log"
-    python = lab.venv / "bin" / "python"
-    if not python.exists() or not _runs(python):
+def _install_services(lab: Lab, say: Say, stopping: threading.Event) -> None:
+    """Install what every kind needs."""
+    say(f"installing OpenStack's services into {lab.venv} (1 to 4 minutes)")
+    if not _runs(_python(lab)):
         shutil.rmtree(lab.venv, ignore_errors=True)
-        _call([sys.executable, "-m", "venv", str(lab.venv)], log)
-    wanted = [word for path in files(lab.kind, "requirements.txt") for word in ("-r", str(path))]
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
-    _call([*pip, "--constraint", str(_CONSTRAINTS), *wanted], log)
+        _call([sys.executable, "-m", "venv", str(lab.venv)], _services_log(lab), stopping)
+    _pip(lab, _HERE / "requirements.txt", stopping)
+
+
+def _install_own(lab: Lab, stopping: threading.Event) -> None:
+    """Install what one kind needs besides, and stamp the kind as installed."""
+    own = _HERE / _folder(lab.kind) / "requirements.txt"
+    if own.exists():
+        _pip(lab, own, stopping)
     _stamp(lab).write_text(_digest(lab.kind), encoding="utf-8")
 
 
-def _call(argv: Sequence[str], log: Path) -> None:
+def _pip(lab: Lab, requirements: Path, stopping: threading.Event) -> None:
+    pip = [str(_python(lab)), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+    wanted = ["--constraint", str(_CONSTRAINTS), "-r", str(requirements)]
+    _call([*pip, *wanted], _services_log(lab), stopping)
+
+
+def _python(lab: Lab) -> Path:
+    return lab.venv / "bin" / "python"
+
+
+def _services_log(lab: Lab) -> Path:
+    return lab.root / "install-services.log"
+
+
+def _call(argv: Sequence[str], log: Path, stopping: threading.Event) -> None:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("OS_", "PYTHON"))
     }
     environment["DEBIAN_FRONTEND"] = "noninteractive"
+    what = f"`{' '.join(argv[:6])} …`"
     with log.open("ab") as output:
-        status = subprocess.call(
+        child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
         )
+    while (status := _status(child)) is None:
+        if stopping.is_set():
+            child.terminate()
+            child.wait()
+            raise PreconditionError(f"{what} was ended")
     if status != 0:
         last = "\n  ".join(log.read_text(errors="replace").splitlines()[-8:])
         raise PreconditionError(
-            f"`{' '.join(argv[:6])} …` failed with exit status {status}; the end of {log}:\n  {last}"
+            f"{what} failed with exit status {status}; the end of {log}:\n  {last}"
         )
 
 
+def _status(child: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return child.wait(_LOOK_S)
+    except subprocess.TimeoutExpired:
+        return None
+
+
 def _runs(python: Path) -> bool:
-    return subprocess.call([str(python), "-c", ""], stderr=subprocess.DEVNULL) == 0
+    command = [str(python), "-c", ""]
+    return python.exists() and subprocess.call(command, stderr=subprocess.DEVNULL) == 0
 
 
 @contextlib.contextmanager
-def _alone(lab: Lab, say: Say) -> Iterator[None]:
-    with (lab.root / "install.lock").open("w") as lock:
+def _alone(root: Path, say: Say) -> Iterator[None]:
+    with (root / "install.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         case "install":
             from lab.install import install
 
-            install(lab, _say)
+            install([lab], _say)
         case "up":
             return _up(lab)
         case "down":
@@ -102,7 +102,7 @@ def _up(lab: Lab) -> int:
     from lab.install import install
 
     terminate_as_interrupted()
-    install(lab, _say)
+    install([lab], _say)
     lifecycle.up(lab, _say)
     return 0
 

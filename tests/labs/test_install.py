@@ -1,13 +1,114 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
 import shutil
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from doctor_maintenance.exceptions import PreconditionError
 from lab import check, install
-from lab.guests import machine
-from lab.layout import Kind, named
+from lab.guests import image, machine
+from lab.layout import Kind, Lab, named
+
+Calls = list[list[str]]
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
+    """What an installation calls, on a machine that has nothing; it is not carried out."""
+    calls: Calls = []
+
+    def call(argv: Sequence[str], log: Path, stopping: threading.Event) -> None:
+        calls.append(list(argv))
+        if "venv" in argv:
+            python = Path(argv[-1]) / "bin" / "python"
+            python.parent.mkdir(parents=True)
+            python.symlink_to("/bin/true")
+
+    wanted = {Kind.CONTROL_PLANE: ["mariadb"], Kind.GUESTS: ["mariadb", "qemu"]}
+    monkeypatch.setattr(install, "_call", call)
+    monkeypatch.setattr(install, "_can_install", lambda: True)
+    monkeypatch.setattr(install, "_POLICY", tmp_path / "policy-rc.d")
+    monkeypatch.setattr(install, "missing_packages", lambda kind: wanted[kind])
+    monkeypatch.setattr(image, "fresh", lambda folder: True)
+    return calls
+
+
+def labs(root: Path) -> list[Lab]:
+    return [named(kind, root=root) for kind in Kind]
+
+
+def pips(calls: Calls) -> list[Path]:
+    """Return the files of requirements that pip was told to install, in order."""
+    return [Path(argv[-1]) for argv in calls if "pip" in argv]
+
+
+def test_two_kinds_are_installed_at_once_and_each_package_once(
+    called: Calls, tmp_path: Path
+) -> None:
+    install.install(labs(tmp_path), lambda line: None)
+
+    installs = [argv for argv in called if argv[0] == "apt-get" and "install" in argv]
+    assert [argv[-2:] for argv in installs] == [["mariadb", "qemu"]]
+    assert [path.parent.name for path in pips(called)] == ["lab", "guests"]
+    assert all(install._stamped(lab) for lab in labs(tmp_path))
+
+
+def test_what_a_kind_adds_is_installed_after_its_packages_and_the_services(
+    called: Calls, tmp_path: Path
+) -> None:
+    install.install(labs(tmp_path), lambda line: None)
+
+    own = next(argv for argv in called if str(argv[-1]).endswith("guests/requirements.txt"))
+    assert called.index(own) == len(called) - 1
+
+
+def test_what_is_installed_is_left_alone(
+    called: Calls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install.install(labs(tmp_path), lambda line: None)
+    monkeypatch.setattr(install, "missing_packages", lambda kind: [])
+    called.clear()
+    said: list[str] = []
+
+    install.install(labs(tmp_path), said.append)
+
+    assert (called, said) == ([], [])
+
+
+def test_environment_whose_interpreter_is_gone_is_made_anew(
+    called: Calls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install.install(labs(tmp_path), lambda line: None)
+    monkeypatch.setattr(install, "missing_packages", lambda kind: [])
+    python = labs(tmp_path)[0].venv / "bin" / "python"
+    python.unlink()
+    python.symlink_to(tmp_path / "removed")
+    called.clear()
+
+    install.install(labs(tmp_path), lambda line: None)
+
+    assert "venv" in called[0]
+    assert [path.parent.name for path in pips(called)] == ["lab", "guests"]
+
+
+def test_program_of_an_installation_ends_when_another_one_failed(tmp_path: Path) -> None:
+    stopping = threading.Event()
+    stopping.set()
+
+    with pytest.raises(PreconditionError, match="was ended"):
+        install._call(["sleep", "600"], tmp_path / "log", stopping)
+
+
+def test_program_that_fails_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+
+    with pytest.raises(
+        PreconditionError, match=r"exit status 3; the end of .*log:\n  no such host"
+    ):
+        install._call(["sh", "-c", "echo no such host; exit 3"], log, threading.Event())
 
 
 def test_what_is_installed_stands_in_files_of_the_project() -> None:
