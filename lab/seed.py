@@ -54,6 +54,24 @@ def network(site: Site, external_range: str) -> None:
     )
 
 
+def networks_known(site: Site, stopping: threading.Event) -> None:
+    """Wait until Neutron shows the external network to an operator; blocks.
+
+    A Neutron (29) that has just been started sets its policy up at its first requests, and of several that come at once
+    some are answered with no networks at all. So the first one is asked here, alone.
+
+    Raises:
+        PreconditionError: it has not within a minute.
+    """
+    neutron = operator(site).network
+    for _ in range(int(_READY_S * 2)):
+        if any(neutron.networks(name=EXTERNAL_NETWORK)):
+            return
+        if stopping.wait(0.5):
+            raise PreconditionError("not waited for any more")
+    raise PreconditionError(f"neutron shows no network {EXTERNAL_NETWORK!r} after {_READY_S:g} s")
+
+
 def hosts_known(site: Site, stopping: threading.Event) -> None:
     """Wait until Nova's scheduler has found every host; blocks.
 

@@ -23,6 +23,8 @@ from lab.site import Site
 from lab.steps import Step
 
 HOSTS = "hosts known to nova"
+EXTERNAL = "external network"
+NETWORKS = "networks known to neutron"
 
 
 def steps_of(site: Site, parts: Parts, services: Sequence[Service]) -> list[Step]:
@@ -90,25 +92,32 @@ def _once(
 
 def _seeds(site: Site, parts: Parts) -> list[Step]:
     def once(name: str, act: Callable[[], None], *needs: str) -> Step:
-        def run(stopping: threading.Event) -> None:
-            try:
-                act()
-            except (sdk_errors.SDKException, keystone_errors.ClientException) as error:
-                raise PreconditionError(str(error)) from error
-
-        return Step(name, _once(site.lab, name, run), needs)
+        return Step(name, _once(site.lab, name, _asking(lambda stopping: act())), needs)
 
     computes = tuple(nova.compute(host) for host in site.lab.hosts)
     return [
         once("image", lambda: parts.image(seed.operator(site)), glance.READY),
-        once(
-            "external network",
-            partial(seed.network, site, parts.external_range),
-            neutron.READY,
+        once(EXTERNAL, partial(seed.network, site, parts.external_range), neutron.READY),
+        Step(
+            NETWORKS,
+            _asking(partial(seed.networks_known, site)),
+            (neutron.READY, EXTERNAL),
         ),
         Step(
             HOSTS,
-            partial(seed.hosts_known, site),
+            _asking(partial(seed.hosts_known, site)),
             (nova.API, "nova-scheduler", "placement", *computes),
         ),
     ]
+
+
+def _asking(act: Callable[[threading.Event], None]) -> Callable[[threading.Event], None]:
+    """Return the same, where what a client of OpenStack's raises is the step's failure."""
+
+    def run(stopping: threading.Event) -> None:
+        try:
+            act(stopping)
+        except (sdk_errors.SDKException, keystone_errors.ClientException) as error:
+            raise PreconditionError(str(error)) from error
+
+    return run

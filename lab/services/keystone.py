@@ -98,7 +98,9 @@ def _options(site: Site) -> dict[str, dict[str, object]]:
     return {
         "DEFAULT": {"use_stderr": True},
         "database": dict(site.connection("keystone")),
-        "token": {"provider": "fernet"},
+        "token": {"provider": "fernet", "caching": False},
+        # One process serves all, so what it remembers is never behind what another one did. A token is looked at anew.
+        "cache": {"enabled": True, "backend": "oslo_cache.dict"},
         "identity": {"password_hash_rounds": 4},  # a lab's passwords are worth no more
         "fernet_tokens": {"key_repository": state / "fernet"},
         "credential": {"key_repository": state / "credential"},

@@ -34,7 +34,7 @@ def service(site: Site, parts: Parts) -> Service:
         daemons=(
             Daemon(
                 READY,
-                site.wsgi("neutron.wsgi.api", Port.NEUTRON, 8),
+                site.wsgi("neutron.wsgi.api", Port.NEUTRON, 4),
                 ready.http(lab.url(Port.NEUTRON)),
                 needs=(_SET_UP, "keystone", BUS, *parts.network_needs),
                 env={**env, **parts.network_env},

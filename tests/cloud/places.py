@@ -130,7 +130,7 @@ class SimulatedPlace:
 class RealPlace:
     """A real cloud, by the name of an operator's entry in ``clouds.yaml``."""
 
-    look_s = 0.25
+    look_s = 0.5
     """Each look is work for a cloud that may be on this machine; what is shorter may be missed (see ``order``)."""
 
     def __init__(self, name: str) -> None:
