@@ -110,7 +110,7 @@ def missing_packages(kind: Kind) -> list[str]:
     query = shutil.which("dpkg-query")
     if query is None:
         raise PreconditionError(
-            "the lab installs Debian packages, and this machine has no dpkg; run it on Debian 12"
+            "the lab installs Debian packages, and this machine has no dpkg; run it on Debian"
         )
     wanted = [line for path in files(kind, "packages.txt") for line in _lines(path)]
     told = subprocess.run(

@@ -156,12 +156,17 @@ class Host:
             Service("libvirtd", [*_GUESTS, "/usr/sbin/libvirtd", "--listen"]),
         ]
 
-    def network_services(self) -> tuple[Service, Service, Service]:
-        """Return Open vSwitch's database, its switch, and what OVN has on a host."""
+    def network_services(self, *, follows_kernel: bool) -> tuple[Service, Service, Service]:
+        """Return Open vSwitch's database, its switch, and what OVN has on a host.
+
+        Args:
+            follows_kernel: whether the switch takes its routes from the kernel, or is told them.
+        """
         common = (f"unix:{OVS_SOCKET}", "--pidfile", *_QUIET)
+        routes = () if follows_kernel else ("--disable-system-route",)
         return (
             Service("ovsdb-server", [*FIRST, *_OVSDB]),
-            Service(SWITCH, [*_AS_HARDWARE, "ovs-vswitchd", "--disable-system-route", *common]),
+            Service(SWITCH, [*_AS_HARDWARE, "ovs-vswitchd", *routes, *common]),
             Service("ovn-controller", [*FIRST, "ovn-controller", *common]),
         )
 

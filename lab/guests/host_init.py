@@ -22,6 +22,7 @@ from pathlib import Path
 
 from doctor_maintenance.clock import WallClock
 from doctor_maintenance.exceptions import PreconditionError
+from lab.guests import versions
 from lab.guests.boots import write
 from lab.guests.commands import call, said
 from lab.guests.host import INIT_PIPE, SHIMS, SHIMS_IN_HOST, SWITCH, Host, Service
@@ -91,7 +92,7 @@ def _interfaces() -> dict[str, str]:
 
 def _start_all(host: Host, addresses: Mapping[str, str], keeper: Keeper) -> None:
     """Start what the host runs, and wait until all of it is there."""
-    database, switch, controller = host.network_services()
+    database, switch, controller = host.network_services(follows_kernel=versions.follows_kernel())
     for service in host.services():
         keeper.begin(service)
     call("ovsdb-tool", "create", "/run/openvswitch/conf.db", _OVS_SCHEMA)
@@ -125,11 +126,12 @@ def _begin_again(host: Host, service: Service, keeper: Keeper) -> None:
 def _know_tunnels(host: Host) -> None:
     """Tell the switch the way to the other ends of tunnels, and where they are for as long as it can: an hour unused.
 
-    It does not follow the kernel's routes. Open vSwitch 3.1.0 would forget all of them, and with them which packets
-    belong to a tunnel, at every change of any interface or route, and read them again; a flow looked at in between
-    sends such packets to the kernel, where they are lost.
+    It does not follow the kernel's routes, where OVN allows that. Open vSwitch (3.1.0, 3.5.0) would forget all of them,
+    and with them which packets belong to a tunnel, at every change of any interface or route, and read them again; a
+    flow looked at in between sends such packets to the kernel, where they are lost.
     """
-    call("ovs-appctl", "ovs/route/add", str(host.tunnels.network), "br-tun")
+    if not versions.follows_kernel():
+        call("ovs-appctl", "ovs/route/add", str(host.tunnels.network), "br-tun")
     call("ovs-appctl", "tnl/neigh/aging", "3600")
     for address, mac in host.tunnel_ends.items():
         call("ovs-appctl", "tnl/neigh/set", "br-tun", address, mac)

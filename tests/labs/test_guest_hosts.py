@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from doctor_maintenance.exceptions import PreconditionError
 from lab import catalogue
-from lab.guests import compute, ovn, supervisor
+from lab.guests import compute, ovn, supervisor, versions
 from lab.guests.host import SHIMS, Host
 from lab.guests.network import GATEWAY, Network, taken
 from lab.guests.words import from_words, to_words
@@ -167,7 +168,7 @@ def test_only_the_gateway_is_between_guests_and_the_outside(lab: Lab) -> None:
 
 def test_switch_waits_for_no_guest_and_no_guest_for_the_control_plane(lab: Lab) -> None:
     host = Host(lab, "compute1")
-    services = [*host.services(), *host.network_services()]
+    services = [*host.services(), *host.network_services(follows_kernel=False)]
 
     started = {service.name: list(service.argv[:3]) for service in services}
     assert started["ovs-vswitchd"] == ["chrt", "--rr", "1"]
@@ -238,3 +239,26 @@ def test_host_has_accounts_of_its_own_with_which_libvirtd_and_sshd_start(lab: La
     assert all(line.split(":")[1] == "*" for line in files["shadow"].splitlines())
     for name in ("passwd", "group", "shadow"):
         assert host.mounts[Path("/etc", name)] in host.files(Path("/keys"), Path("/own"))
+
+
+def test_switch_is_told_its_routes_unless_the_tunnels_of_ovn_need_the_kernels(lab: Lab) -> None:
+    host = Host(lab, "compute1")
+
+    told, following = (
+        host.network_services(follows_kernel=follows)[1].argv for follows in (False, True)
+    )
+
+    assert "--disable-system-route" in told
+    assert "--disable-system-route" not in following
+
+
+@pytest.mark.parametrize(("told", "major"), [("23.03.1", 23), ("25.03.0", 25)])
+def test_version_of_ovn_is_what_it_says_and_not_that_of_open_vswitch(told: str, major: int) -> None:
+    said = f"ovn-controller {told}\nOpen vSwitch Library 3.5.0\nOpenFlow versions 0x6:0x6\n"
+
+    assert versions.major(said) == major
+
+
+def test_ovn_that_does_not_tell_its_version_is_an_unmet_precondition() -> None:
+    with pytest.raises(PreconditionError, match="version of ovn-controller"):
+        versions.major("Open vSwitch Library 3.5.0\n")
