@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from live_play import Record, explain, in_maintenance, play_live, replied, until
+from live_play import Record, explain, in_maintenance, on_one_host, play_live, replied, until
 
 from doctor_maintenance.exceptions import CloudError
 from doctor_maintenance.flow import Flow, blocking
@@ -94,7 +94,7 @@ def switching_over(record: Record) -> bool:
 def test_a_session_survives_a_kill(
     scenario: str, name: str, when: Callable[[Record], bool], tmp_path: Path
 ) -> None:
-    short = replace(SCENARIOS[scenario], max_hosts=1)
+    short = on_one_host(SCENARIOS[scenario])
 
     played = play_live(CrashStage, short, tmp_path, lambda stage: crash(stage, name, when))
 
