@@ -77,6 +77,8 @@ innodb_flush_log_at_trx_commit = 0
 innodb_doublewrite = OFF
 innodb_flush_method = nosync
 innodb_stats_persistent = OFF
+# On by default since 11.6 (Debian 13): what was changed meanwhile is an error then (1020), and Nova does not try again.
+loose_innodb_snapshot_isolation = OFF
 """
 
 

@@ -15,7 +15,7 @@ from doctor_maintenance.clock import WallClock
 from doctor_maintenance.cloud import connect_by
 from doctor_maintenance.settings import Settings
 from lab import daemons, lifecycle
-from lab.layout import Kind, Lab
+from lab.layout import Kind, Lab, Port
 from lab.services.nova import compute
 from labs.outages import wait_for_hosts
 
@@ -112,6 +112,30 @@ def test_reboot_over_ssh_takes_nova_compute_down_and_up(running: Lab) -> None:
     wait_until(lambda: daemons.find(running, compute(host)) is not None)
     wait_for_hosts(running)
     assert ssh(running, host, "cat /proc/sys/kernel/random/boot_id") != boot_id
+
+
+def test_record_that_somebody_else_changed_meanwhile_can_be_written(running: Lab) -> None:
+    pymysql = pytest.importorskip("pymysql")
+    password = (running.state / "secret").read_text().strip()
+    login = {"user": "lab", "password": password, "database": "placement"}
+    one, other = (
+        pymysql.connect(
+            host="127.0.0.1", port=running.port(Port.MARIADB), autocommit=alone, **login
+        )
+        for alone in (False, True)
+    )
+    with one, other, one.cursor() as within, other.cursor() as meanwhile:
+        meanwhile.execute("CREATE OR REPLACE TABLE lab_test (a INT) SELECT 1 AS a")
+        try:
+            within.execute("SELECT a FROM lab_test")
+            meanwhile.execute("UPDATE lab_test SET a = 2")
+            within.execute("UPDATE lab_test SET a = a + 1")
+            one.commit()
+            meanwhile.execute("SELECT a FROM lab_test")
+            assert meanwhile.fetchone() == (3,)
+        finally:
+            one.rollback()
+            meanwhile.execute("DROP TABLE lab_test")
 
 
 def test_files_with_a_password_are_readable_by_nobody_else(running: Lab) -> None:
