@@ -90,17 +90,6 @@ def play_live(
     return Played(stage, left)
 
 
-def on_one_host(scenario: Scenario) -> Scenario:
-    """Return it shortened to one host.
-
-    Then its only reply may lie so near to step 7 that a busy machine cannot tell which was first.
-    """
-    judged = [name for name in scenario.expected.clauses if name != "consent.answered_or_deadline"]
-    return replace(
-        scenario, max_hosts=1, expected=replace(scenario.expected, clauses=tuple(judged))
-    )
-
-
 def until(stage: LiveStage, when: Callable[[Record], bool]) -> Flow[None]:
     """Wait until something is seen."""
     while not any(when(record) for record in list(stage.recorder.records)):

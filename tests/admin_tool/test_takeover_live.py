@@ -19,7 +19,6 @@ from live_play import (
     Record,
     explain,
     in_maintenance,
-    on_one_host,
     play_live,
     replied,
     until,
@@ -34,7 +33,7 @@ from doctor_maintenance.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-SCENARIO = on_one_host(load_scenarios()["full_maintenance"])
+SCENARIO = replace(load_scenarios()["full_maintenance"], max_hosts=1)
 AFFECTED = 2
 """How many instances are on its host: the active one and a single one."""
 
