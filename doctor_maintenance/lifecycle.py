@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from doctor_maintenance.interruptible import InterruptibleEvent
+
 LOG = logging.getLogger(__name__)
 
 INTERRUPTED = 130
@@ -38,13 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class Stop:
     """What tells a process to end: a signal, or the end of its standard input.
 
+    Args:
+        told: what is waited for.
+
     Attributes:
         exit_status: what the process is to return: 0 after SIGTERM or the parent's end, 130 after
             Ctrl-C.
     """
 
-    def __init__(self) -> None:
-        self._told = threading.Event()
+    def __init__(self, told: InterruptibleEvent) -> None:
+        self._told = told
         self.exit_status = 0
 
     @property
@@ -70,19 +75,21 @@ def stop_on_signals() -> Iterator[Stop]:
 
     Only the main thread may enter. The handlers before are restored at the end.
     """
-    stop = Stop()
+    told = InterruptibleEvent()
+    stop = Stop(told)
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
         name = signal.Signals(number).name
         stop.tell(f"received {name}", INTERRUPTED if number == signal.SIGINT else 0)
 
-    before = {each: signal.signal(each, on_signal) for each in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with told:
+        before = {each: signal.signal(each, on_signal) for each in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield stop
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def terminate_as_interrupted() -> None:

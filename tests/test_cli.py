@@ -178,6 +178,34 @@ def test_service_that_is_told_to_end_closes_and_exits(
     assert service.returncode == status
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_service_ends_whichever_of_its_threads_the_signal_comes_to(
+    number: signal.Signals, status: int
+) -> None:
+    """The kernel may give it to any; so does one that comes just before the wait begins wake nobody."""
+    elsewhere = (
+        "import signal, sys, threading\n"
+        "def kill():\n"
+        "    sys.stdin.readline()\n"
+        f"    signal.pthread_kill(threading.get_ident(), {number:d})\n"
+        "threading.Thread(target=kill, daemon=True).start()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", elsewhere + SERVICE],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline().startswith("ready ")
+            assert child.communicate("now\n", timeout=10)[0] == "closed\n"
+            assert child.returncode == status
+        finally:
+            child.kill()
+
+
 @pytest.mark.parametrize("service", [("die",)], indirect=True)
 def test_service_that_dies_with_its_parent_ends_when_its_standard_input_does(
     service: subprocess.Popen[str],

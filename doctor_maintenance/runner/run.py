@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,6 +19,7 @@ from doctor_maintenance.clock import WallClock
 from doctor_maintenance.cloud import http_session
 from doctor_maintenance.exceptions import MaintenanceError, PreconditionError
 from doctor_maintenance.flow import Flow, Task, blocking, start, wait
+from doctor_maintenance.interruptible import InterruptibleEvent
 from doctor_maintenance.judge import Trace, Verdict, judge
 from doctor_maintenance.protocol import SessionState
 from doctor_maintenance.report import Report
@@ -174,17 +174,17 @@ def _canceller(stage: LiveStage, session_id: str) -> Callable[[], Any]:
 
 def _finish(stage: LiveStage, flow: Flow[T]) -> T:
     """Run a flow to its end while this thread waits; cancel it if this thread is interrupted."""
-    ended = threading.Event()
     outcomes: list[Outcome[T]] = []
+    with InterruptibleEvent() as ended:
 
-    def done(outcome: Outcome[T]) -> None:
-        outcomes.append(outcome)
-        ended.set()
+        def done(outcome: Outcome[T]) -> None:
+            outcomes.append(outcome)
+            ended.set()
 
-    task: Task[T] = stage.clock.call(lambda: start(stage.clock, stage.workers, flow, done))
-    try:
-        ended.wait()
-    except KeyboardInterrupt:
-        stage.clock.call(task.cancel)
-        raise
+        task: Task[T] = stage.clock.call(lambda: start(stage.clock, stage.workers, flow, done))
+        try:
+            ended.wait()
+        except KeyboardInterrupt:
+            stage.clock.call(task.cancel)
+            raise
     return outcomes[0].get()
