@@ -18,6 +18,7 @@ from typing import Any
 import requests
 from openstack.connection import Connection
 
+from doctor_maintenance import config
 from doctor_maintenance.clock import WallClock
 from doctor_maintenance.cloud import connect, connect_by, http_session
 from doctor_maintenance.deployment import ApplicationSpec, DeployedApplication, Deployment, Spec
@@ -27,15 +28,35 @@ from doctor_maintenance.probe import LiveProbe, ProbeConfig
 from doctor_maintenance.runner.live import LiveCloud, embedded_cloud, start_simulator
 from doctor_maintenance.settings import CloudSettings, Settings
 from doctor_maintenance.workers import ThreadWorkers
+from lab.found import settings_file
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which cloud is meant."""
-    parser.add_argument("--cloud", help="a cloud of clouds.yaml; without it, the embedded one")
+    parser.add_argument(
+        "--cloud",
+        help="a cloud of clouds.yaml, or `lab` or `lab:NAME`; without it, the embedded one",
+    )
     parser.add_argument("--profile", default="realistic", help="of the embedded cloud")
-    parser.add_argument("--image", default="cirros")
-    parser.add_argument("--external-network")
-    parser.add_argument("--port", type=int, default=Settings().probe.port)
+    parser.add_argument("--image", help="default: the lab's, or cirros")
+    parser.add_argument("--external-network", help="default: the lab's, or the only one there is")
+    parser.add_argument("--port", type=int, help="that the service answers on; default: as a run")
+
+
+def settings_of(cloud: str) -> Settings:
+    """Return the options of a run on a named cloud, as ``run --cloud`` has them.
+
+    Args:
+        cloud: a cloud of clouds.yaml, or ``lab`` or ``lab:NAME``.
+
+    Raises:
+        PreconditionError: the lab that is meant is not up.
+    """
+    file = settings_file(cloud)
+    if file is None:
+        return replace(Settings(), cloud=CloudSettings(kind="openstack", os_cloud=cloud))
+    settings = config.load(files=(str(file),))
+    return replace(settings, cloud=replace(settings.cloud, os_cloud="lab"))
 
 
 class Bed:
@@ -65,8 +86,8 @@ class Bed:
         spec = Spec(
             run_id=secrets.token_hex(4),
             applications=(application,),
-            image=self._args.image,
-            external_network=self._args.external_network,
+            image=self._args.image or self.settings.cloud.image,
+            external_network=self._args.external_network or self.settings.cloud.external_network,
             service_port=self.settings.probe.port,
             hosts_needed=2,
         )
@@ -119,12 +140,11 @@ class Bed:
 
 
 def _cloud(args: argparse.Namespace, folder: Path, clock: WallClock, stack: ExitStack) -> LiveCloud:
-    settings = replace(Settings(), work_dir=str(folder))
+    settings = Settings() if args.cloud is None else settings_of(args.cloud)
+    port = args.port or settings.probe.port
+    settings = replace(settings, work_dir=str(folder), probe=replace(settings.probe, port=port))
     if args.cloud is not None:
-        cloud = CloudSettings(kind="openstack", os_cloud=args.cloud)
-        return LiveCloud(
-            replace(settings, cloud=cloud, probe=replace(settings.probe, port=args.port))
-        )
+        return LiveCloud(settings)
     settings = replace(settings, simulator=replace(settings.simulator, profile=args.profile))
     simulator = start_simulator(settings, folder, clock)
     stack.callback(simulator.stop, 10.0)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long a guest takes to serve after Nova says that it is ACTIVE: ``guest_boot`` of the simulator's profiles.
 
-Usage: python benchmarks/guest_boot.py [--cloud NAME] [--times 10] [--image NAME] [--external-network NAME]
+Usage: python benchmarks/guest_boot.py [--cloud NAME|lab|lab:NAME] [--times 10] [--image NAME] [--external-network NAME]
 
 Deploys a pair as a run does it, starts its active guest anew (a hard reboot) again and again, and asks it a
 hundred times a second. Prints the time from ACTIVE until the first answer, each and in the middle. Nova is looked at

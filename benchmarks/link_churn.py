@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a service loses while interfaces come and go on the host of its active guest, on a lab of kind ``guests``.
 
-Usage: python benchmarks/link_churn.py [--name NAME] [--seconds 20] [--rate 200]
+Usage: python benchmarks/link_churn.py [--cloud lab:NAME] [--seconds 20] [--rate 200]
 
 Deploys a pair as a run does it and probes its service twice, equally long: first nothing else happens; then, in the
 namespace of the active guest's host, an interface is added, put up and removed again and again, at random moments of a
@@ -12,7 +12,6 @@ lost of both. Needs root, as the lab itself does.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import subprocess
 from collections.abc import Callable
@@ -33,13 +32,11 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_options(parser)
-    parser.add_argument("--name", help="of the lab (default: the one that is up)")
     parser.add_argument("--seconds", type=float, default=20.0, help="each part takes")
     parser.add_argument("--rate", type=float, default=200.0, help="probes a second")
-    parser.set_defaults(cloud="lab", image="doctor-guest")
+    parser.set_defaults(cloud="lab")
     args = parser.parse_args()
-    lab = lab_up(args.name)
-    os.environ["OS_CLIENT_CONFIG_FILE"] = str(lab.clouds_file)
+    lab = lab_up(args.cloud.partition(":")[2] or None)
     with ExitStack() as stack:
         bed = Bed(args, stack)
         with bed.deployed(ApplicationSpec("bench", singles=0)) as (application, _):

@@ -21,9 +21,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from bed import settings_of
 from openstack.connection import Connection
 
-from doctor_maintenance import config
 from doctor_maintenance.admin_tool.notifier import BusDriver, Notifier
 from doctor_maintenance.clock import WallClock
 from doctor_maintenance.cloud import connect_by, http_session
@@ -32,7 +32,6 @@ from doctor_maintenance.protocol import EventType
 from doctor_maintenance.runner.processes import Process
 from doctor_maintenance.settings import Settings
 from doctor_maintenance.workers import Outcome, ThreadWorkers
-from lab.found import settings_file
 
 READY_S = 60.0
 LAST_S = 30.0
@@ -47,26 +46,18 @@ def main() -> None:
     parser.add_argument("--notifications", type=int, default=300)
     parser.add_argument("--every", type=float, default=0.2, help="seconds between two")
     args = parser.parse_args()
+    settings = settings_of(args.cloud)
+    if settings.admin_tool.transport_url is None:
+        raise PreconditionError(
+            f"expected lab or lab:NAME, whose bus is known; found {args.cloud!r}"
+        )
     before = os.getloadavg()[0]
-    delays = sorted(measure(settings_of(args.cloud), args.notifications, args.every))
+    delays = sorted(measure(settings, args.notifications, args.every))
     print(
         f"notifications: {len(delays)} of {args.notifications} arrived, one every {args.every:g} s; "
         f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
     )
     print(f"from publishing to the app manager, ms: {figures(delays)}")
-
-
-def settings_of(cloud: str) -> Settings:
-    """Return the options of a run on a lab.
-
-    Raises:
-        PreconditionError: it is not up.
-    """
-    file = settings_file(cloud)
-    if file is None:
-        raise PreconditionError(f"expected lab or lab:NAME, found {cloud!r}")
-    settings = config.load(files=(str(file),))
-    return replace(settings, cloud=replace(settings.cloud, os_cloud="lab"))
 
 
 def figures(delays: Sequence[float]) -> str:

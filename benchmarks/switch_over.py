@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long a service is silent while it is switched over, for each strategy that a cloud offers.
 
-Usage: python benchmarks/switch_over.py [--cloud NAME] [--switches 10] [--rate 100] [--strategy NAME …]
+Usage: python benchmarks/switch_over.py [--cloud NAME|lab|lab:NAME] [--switches 10] [--rate 100] [--strategy NAME …]
 
 For each strategy an application is deployed as a run does it, a pair of instances and an address laid out for the
 strategy, and its service is switched to and fro while the probe asks it at a fixed rate (UDP, one flow). Prints, per
