@@ -21,14 +21,16 @@ from doctor_maintenance.protocol import Action, HostState, NotificationState
 SERVICE = "service."
 NO_INSTANCE = "lost.no_instance"
 NOT_AGREED = "consent.before_action"
+ONE_AT_A_TIME = "hosts.one_at_a_time"
 MISSED_GAP = "explorer.judge_missed_gap"
 """A service was silent for longer than allowed, and the contract did not see it."""
 
 _ROUNDING_S = 1e-5
+_TOLD_OVER = "told.over"
 _UNTOLD = (
     "told.planned",
     "told.in_maintenance",
-    "told.over",
+    _TOLD_OVER,
     "told.canceled",
     "told.canceled_only",
     "told.canceled_excludes_maintenance",
@@ -63,6 +65,8 @@ def defects(world: World, failed: Iterable[Check]) -> dict[str, str]:
             if check.check_id == NO_INSTANCE and _on_a_failed_host(world, evidence):
                 continue
             if check.check_id == NOT_AGREED and _was_off_before(world, evidence):
+                continue
+            if check.check_id == ONE_AT_A_TIME and _TOLD_OVER in excused and _is_untold(evidence):
                 continue
             if check.check_id in _STILL_THERE and _has_just_left(world, evidence):
                 continue
@@ -193,6 +197,16 @@ def _was_off_before(world: World, evidence: Evidence) -> bool:
         bool(changed)
         and changed[-1].status == "SHUTOFF"
         and all(record.host in early for record in changed)
+    )
+
+
+def _is_untold(evidence: Evidence) -> bool:
+    """Return whether the others' ends could be seen by step 11 alone, as an operator had disabled them before."""
+    began, *others = evidence.records
+    return all(
+        isinstance(record, seen.Notification)
+        for record in others
+        if getattr(record, "host", None) != getattr(began, "host", None)
     )
 
 

@@ -15,7 +15,7 @@ from doctor_maintenance.judge.contract.clause import (
 )
 from doctor_maintenance.judge.lives import Seen, is_bound_to
 from doctor_maintenance.judge.moment import Moment, Result, in_order, surely_before
-from doctor_maintenance.judge.records import SshCheck
+from doctor_maintenance.judge.records import Record, SshCheck
 from doctor_maintenance.judge.rounds import Round
 from doctor_maintenance.judge.story import Story
 from doctor_maintenance.protocol import HostState, MaintenanceType
@@ -89,7 +89,7 @@ def _at_once(story: Story, part: Round, others: list[Round], allowed: int) -> Fi
         f"{part.host}: expected at most {allowed} at a time in maintenance; when it began {story.when(begin)},"
         f" {', '.join(other.host for other in found)} had not ended"
     )
-    records = [item.disable.record for item in (part, *found) if item.disable is not None]
+    records = [record for item in (part, *found) for record in _begun_by(item)]
     if found is surely:
         return broken(message, *records)
     return unproven(f"not proven: {message}", *records)
@@ -100,6 +100,13 @@ def _begin(part: Round) -> Moment:
         return part.disable.moment
     assert part.in_maintenance is not None
     return part.in_maintenance.sent
+
+
+def _begun_by(part: Round) -> tuple[Record, ...]:
+    """Return what shows that a round began: its disabling, or step 7 where an operator had done that before."""
+    if part.disable is not None:
+        return (part.disable.record,)
+    return () if part.in_maintenance is None else part.in_maintenance.records
 
 
 def _apart(story: Story, earlier: Round, later: Round) -> bool:
